@@ -1,0 +1,451 @@
+#include "core/greenlet.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "core/clock.h"
+#include "core/hub.h"
+#include "core/timeout.h"
+
+char greenlet_exit[1];
+
+/* An error on its way to a greenlet. */
+struct pending {
+  struct list node;
+  void *error;
+};
+
+/* ---- Life ---- */
+
+void greenlet_init(struct greenlet *greenlet, struct hub *hub,
+                   void *(*run)(struct greenlet *, void *), void *arg) {
+  *greenlet = (struct greenlet){.hub = hub, .parent = &hub->self, .ident = -1,
+                                .run = run, .arg = arg, .state = GREENLET_NEW};
+  callback_init(&greenlet->ready, NULL);
+  stack_init(&greenlet->stack, false);
+  list_init(&greenlet->errors);
+  list_init(&greenlet->links);
+  list_init(&greenlet->join.node);
+  list_init(&greenlet->timeouts);
+  list_init(&greenlet->all);
+}
+
+struct greenlet *greenlet_new(struct hub *hub, void *(*run)(struct greenlet *, void *),
+                              void *arg) {
+  struct greenlet *greenlet = malloc(sizeof *greenlet);
+  if (greenlet)
+    greenlet_init(greenlet, hub, run, arg);
+  return greenlet;
+}
+
+static void drop_error(struct hub *hub, void *error) {
+  if (error && error != greenlet_exit && hub->host->drop_error)
+    hub->host->drop_error(hub, error);
+}
+
+static void drop_errors(struct greenlet *greenlet) {
+  for (void *error; (error = greenlet_take_error(greenlet));)
+    drop_error(greenlet->hub, error);
+}
+
+void greenlet_term(struct greenlet *greenlet) {
+  greenlet_set_parent(greenlet, &greenlet->hub->self);
+  assert(greenlet->state == GREENLET_NEW || greenlet->state == GREENLET_DEAD);
+  timer_stop(&greenlet->hub->timers, &greenlet->timer);
+  callback_stop(&greenlet->ready);
+  stack_term(&greenlet->hub->stacks, &greenlet->stack);
+  drop_errors(greenlet);
+}
+
+void greenlet_free(struct greenlet *greenlet) {
+  greenlet_term(greenlet);
+  free(greenlet);
+}
+
+/* The hub knows of the greenlet from now until its death. */
+static void enlist(struct greenlet *greenlet) {
+  if (!list_empty(&greenlet->all))
+    return;
+  list_append(&greenlet->hub->greenlets, &greenlet->all);
+  greenlet->hub->greenlet_count++;
+}
+
+static void delist(struct greenlet *greenlet) {
+  if (list_empty(&greenlet->all))
+    return;
+  list_remove(&greenlet->all);
+  greenlet->hub->greenlet_count--;
+}
+
+void greenlet_start(struct greenlet *greenlet) {
+  if (greenlet->state != GREENLET_NEW)
+    return;
+  timer_stop(&greenlet->hub->timers, &greenlet->timer);
+  enlist(greenlet);
+  hub_ready(greenlet->hub, greenlet);
+}
+
+static void start_now(struct timer *timer) {
+  greenlet_start(container_of(timer, struct greenlet, timer));
+}
+
+int greenlet_start_later(struct greenlet *greenlet, double seconds) {
+  if (greenlet->state != GREENLET_NEW || timer_active(&greenlet->timer))
+    return 0;
+  greenlet->timer.ref = true;
+  greenlet->timer.expire = start_now;
+  if (timer_start(&greenlet->hub->timers, &greenlet->timer, clock_seconds() + seconds) < 0)
+    return -ENOMEM;
+  enlist(greenlet);
+  return 0;
+}
+
+bool greenlet_started(const struct greenlet *greenlet) {
+  return greenlet->state != GREENLET_DEAD &&
+         (greenlet->state != GREENLET_NEW || timer_active(&greenlet->timer));
+}
+
+/* ---- Death ---- */
+
+static void wake_joiner(struct link *link, void *source) {
+  (void)source;
+  waiter_wake(container_of(link, struct greenlet, join), 0);
+}
+
+/* The hub and main are never freed: being their child costs no count. */
+static bool counts(const struct greenlet *parent) {
+  return parent && parent != &parent->hub->self && parent != &parent->hub->main;
+}
+
+/* A loop, not a recursion: a chain of parents may be very long. */
+static void release(struct greenlet *greenlet) {
+  while (greenlet && greenlet->told && greenlet->holders == 0) {
+    struct hub *hub = greenlet->hub;
+    struct greenlet *parent = counts(greenlet->parent) ? greenlet->parent : NULL;
+    greenlet->parent = &hub->self;
+    if (hub->host->released)
+      hub->host->released(greenlet);
+    if (parent)
+      parent->holders--;
+    greenlet = parent;
+  }
+}
+
+static void told(struct greenlet *greenlet) {
+  greenlet->told = true;
+  release(greenlet);
+}
+
+static void notify_links(struct callback *callback) {
+  struct greenlet *greenlet = container_of(callback, struct greenlet, ready);
+  links_notify(&greenlet->links, greenlet);
+  told(greenlet);
+}
+
+static bool only_joiners(const struct greenlet *greenlet) {
+  for (struct list *node = greenlet->links.next; node != &greenlet->links; node = node->next)
+    if (container_of(node, struct link, node)->notify != wake_joiner)
+      return false;
+  return true;
+}
+
+/* Joiners are made ready on the spot; other links are told in the hub, through
+ * the greenlet's own place in the ready queue, which it needs no more. */
+static void tell_links(struct greenlet *greenlet) {
+  if (only_joiners(greenlet)) {
+    links_notify(&greenlet->links, greenlet);
+    told(greenlet);
+    return;
+  }
+  callback_init(&greenlet->ready, notify_links);
+  hub_call(greenlet->hub, &greenlet->ready);
+}
+
+static void ident_release(struct greenlet *greenlet) {
+  if (greenlet->ident < 0)
+    return;
+  greenlet->hub->idents[greenlet->ident / 64] &= ~(1ull << (greenlet->ident % 64));
+  greenlet->ident = -1;
+}
+
+static void stop_timeouts(struct greenlet *greenlet) {
+  while (!list_empty(&greenlet->timeouts)) {
+    struct timeout *timeout = container_of(greenlet->timeouts.next, struct timeout, node);
+    timeout_stop(timeout);
+    if (timeout->dropped)
+      timeout->dropped(timeout);
+  }
+}
+
+static void die(struct greenlet *greenlet) {
+  greenlet->state = GREENLET_DEAD;
+  delist(greenlet);
+  stop_timeouts(greenlet);
+  drop_errors(greenlet);
+  ident_release(greenlet);
+}
+
+/* A greenlet that never ran dies of an error, which the host keeps. */
+static void die_new(struct greenlet *greenlet, void *error) {
+  callback_stop(&greenlet->ready);
+  timer_stop(&greenlet->hub->timers, &greenlet->timer);
+  die(greenlet);
+  greenlet->error = error;
+  if (greenlet->hub->host->died_new)
+    greenlet->hub->host->died_new(greenlet, error);
+  tell_links(greenlet);
+}
+
+/* ---- Errors on their way ---- */
+
+static bool add_error(struct greenlet *greenlet, void *error, bool first) {
+  struct pending *pending = malloc(sizeof *pending);
+  if (!pending)
+    return false;
+  list_init(&pending->node);
+  pending->error = error;
+  if (first)
+    list_prepend(&greenlet->errors, &pending->node);
+  else
+    list_append(&greenlet->errors, &pending->node);
+  return true;
+}
+
+void *greenlet_take_error(struct greenlet *greenlet) {
+  if (list_empty(&greenlet->errors))
+    return NULL;
+  struct pending *pending = container_of(greenlet->errors.next, struct pending, node);
+  void *error = pending->error;
+  list_remove(&pending->node);
+  free(pending);
+  return error;
+}
+
+int greenlet_kill(struct greenlet *greenlet, void *error) {
+  if (greenlet == &greenlet->hub->self)
+    return -EPERM;
+  if (greenlet->state == GREENLET_DEAD) {
+    drop_error(greenlet->hub, error);
+    return 0;
+  }
+  if (!greenlet->begun) {
+    die_new(greenlet, error);
+    return 0;
+  }
+  if (!add_error(greenlet, error, false))
+    return -ENOMEM;
+  if (greenlet->state == GREENLET_WAITING)
+    waiter_interrupt(greenlet, -ECANCELED);
+  else if (greenlet->state == GREENLET_SUSPENDED)
+    hub_ready(greenlet->hub, greenlet);
+  return 0;
+}
+
+/* ---- Switching ---- */
+
+struct greenlet *greenlet_living(struct greenlet *greenlet) {
+  while (greenlet->state == GREENLET_DEAD)
+    greenlet = greenlet->parent;
+  return greenlet;
+}
+
+/* End whatever a greenlet that is about to be switched to is doing. */
+static void interrupt(struct greenlet *greenlet, int result) {
+  if (greenlet->state == GREENLET_WAITING)
+    waiter_interrupt(greenlet, result);
+  else if (greenlet->state == GREENLET_READY && greenlet->begun)
+    greenlet->wait.result = result;
+  if (greenlet->state == GREENLET_NEW)
+    timer_stop(&greenlet->hub->timers, &greenlet->timer);
+  callback_stop(&greenlet->ready);
+  if (!greenlet->begun)
+    enlist(greenlet);
+}
+
+static bool exit_value(struct hub *hub, void *error, void **value) {
+  if (error == greenlet_exit && !hub->host->exit_value) {
+    *value = error;
+    return true;
+  }
+  return hub->host->exit_value && hub->host->exit_value(hub, error, value);
+}
+
+/*
+ * Find who gets a value or an error (one of them) meant for `target`, and make
+ * it ready to be switched to. An error kills those that never ran on its way.
+ * An error that cannot be kept for want of memory becomes -ENOMEM there.
+ */
+static struct greenlet *deliver(struct greenlet *target, void *value, void *error) {
+  target = greenlet_living(target);
+  while (error && !target->begun) {
+    struct greenlet *parent = greenlet_living(target->parent);
+    bool last = parent == &target->hub->self; /* the hub takes no errors */
+    die_new(target, last ? error : NULL);
+    if (last)
+      error = NULL;
+    target = parent;
+  }
+  if (error && exit_value(target->hub, error, &value))
+    error = NULL;
+  if (target == target->hub->current)
+    return target;
+  interrupt(target, error ? -ECANCELED : -EBADE);
+  if (error && !add_error(target, error, true))
+    target->wait.result = -ENOMEM;
+  target->value = value;
+  return target;
+}
+
+static int switch_to(struct greenlet *target, void *value, void **answer) {
+  struct hub *hub = target->hub;
+  struct greenlet *current = hub->current;
+  if (target != current) {
+    current->wait = (struct wait){.what = WAIT_SWITCH, .object = target, .since = hub->now};
+    current->state = GREENLET_SUSPENDED;
+    if (hub_transfer(hub, target) < 0) {
+      current->state = GREENLET_RUNNING;
+      if (target->state == GREENLET_READY) /* its wait has been ended */
+        hub_ready(hub, target);
+      return -ENOMEM;
+    }
+    value = current->value;
+  }
+  if (!list_empty(&current->errors))
+    return -ECANCELED;
+  if (answer)
+    *answer = value;
+  return target == current ? 0 : current->wait.result;
+}
+
+int greenlet_switch(struct greenlet *greenlet, void *value, void **answer) {
+  return switch_to(deliver(greenlet, value, NULL), value, answer);
+}
+
+int greenlet_throw(struct greenlet *greenlet, void *error, void **answer) {
+  struct greenlet *current = greenlet->hub->current;
+  if (greenlet == current)
+    return add_error(current, error, true) ? -ECANCELED : -ENOMEM;
+  struct greenlet *target = deliver(greenlet, NULL, error);
+  return switch_to(target, target->value, answer);
+}
+
+int greenlet_set_parent(struct greenlet *greenlet, struct greenlet *parent) {
+  for (struct greenlet *above = parent; above; above = above->parent)
+    if (above == greenlet)
+      return -ELOOP;
+  struct greenlet *before = greenlet->parent;
+  if (counts(parent))
+    parent->holders++;
+  greenlet->parent = parent;
+  if (counts(before)) {
+    before->holders--;
+    release(before);
+  }
+  return 0;
+}
+
+/* ---- Ending ---- */
+
+/* The current greenlet has returned: bury it and say who runs next. */
+static struct greenlet *end(struct greenlet *greenlet) {
+  struct hub *hub = greenlet->hub;
+  struct greenlet *heir = greenlet_living(greenlet->parent);
+  die(greenlet);
+  /* The dead one's stack lives until the switch, the greenlet may not. */
+  hub->ending = greenlet->stack;
+  hub->ending.slot->owner = &hub->ending;
+  stack_init(&greenlet->stack, greenlet->stack.pinned);
+  void *value = greenlet->value, *error = greenlet->error;
+  if (heir == &hub->self) {
+    if (error && hub->host->failed)
+      hub->host->failed(greenlet);
+    tell_links(greenlet);
+    return hub_next(hub);
+  }
+  tell_links(greenlet);
+  return deliver(heir, value, error);
+}
+
+/* Leave the stack of the greenlet that has ended, or stay on it for one that
+ * has none yet. */
+static void go_on(struct hub *hub, struct greenlet *next) {
+  hub->current = next;
+  next->state = GREENLET_RUNNING;
+  if (stack_fresh(&next->stack) && stack_adopt(&hub->ending, &next->stack))
+    return;
+  stack_leave(&hub->stacks, &hub->ending, &next->stack);
+  /* No memory to bring it back: it stays first in line, and the hub, which
+   * never moves, takes over. */
+  next->state = GREENLET_READY;
+  list_prepend(&hub->ready, &next->ready.node);
+  hub->current = &hub->self;
+  hub->self.state = GREENLET_RUNNING;
+  stack_leave(&hub->stacks, &hub->ending, &hub->self.stack);
+}
+
+void greenlet_base(struct stack_pool *stacks) {
+  struct hub *hub = container_of(stacks, struct hub, stacks);
+  for (;;) {
+    struct greenlet *greenlet = hub->current;
+    greenlet->begun = true;
+    if (hub->traced)
+      hub->host->arrived(hub, hub->origin);
+    greenlet->value = greenlet->run(greenlet, greenlet->arg);
+    hub->origin = greenlet;
+    go_on(hub, end(greenlet));
+  }
+}
+
+/* ---- Waiting for the end ---- */
+
+static void leave_links(struct greenlet *greenlet) {
+  list_remove(&greenlet->join.node);
+}
+
+int greenlet_join(struct greenlet *greenlet, double seconds) {
+  struct hub *hub = greenlet->hub;
+  if (greenlet_dead(greenlet))
+    return 0;
+  if (waiter_check(hub) < 0)
+    return -EPERM;
+  link_init(&hub->current->join, wake_joiner);
+  list_append(&greenlet->links, &hub->current->join.node);
+  return waiter_park(hub, WAIT_JOIN, greenlet, leave_links, seconds, true);
+}
+
+bool greenlet_link(struct greenlet *greenlet, struct link *link) {
+  if (greenlet_dead(greenlet) && !callback_pending(&greenlet->ready) &&
+      list_empty(&greenlet->links))
+    return false;
+  list_append(&greenlet->links, &link->node);
+  return true;
+}
+
+/* ---- Small numbers ---- */
+
+static int ident_grow(struct hub *hub) {
+  size_t words = hub->ident_words ? hub->ident_words * 2 : 4;
+  uint64_t *idents = realloc(hub->idents, words * sizeof *idents);
+  if (!idents)
+    return -ENOMEM;
+  for (size_t i = hub->ident_words; i < words; i++)
+    idents[i] = 0;
+  hub->idents = idents;
+  hub->ident_words = words;
+  return 0;
+}
+
+int greenlet_ident(struct greenlet *greenlet) {
+  struct hub *hub = greenlet->hub;
+  if (greenlet->ident >= 0)
+    return greenlet->ident;
+  size_t word = 0;
+  while (word < hub->ident_words && !~hub->idents[word])
+    word++;
+  if (word == hub->ident_words && ident_grow(hub) < 0)
+    return -ENOMEM;
+  int bit = __builtin_ctzll(~hub->idents[word]);
+  hub->idents[word] |= 1ull << bit;
+  return greenlet->ident = (int)word * 64 + bit;
+}

@@ -1,0 +1,150 @@
+/*
+ * greenlet.h: a thread of control with a C stack of its own.
+ *
+ *          start            its turn            ends
+ *     NEW --------> READY ----------> RUNNING --------> DEAD
+ *      |              ^                | |  ^
+ *      |              |   a wake  park | |  | a switch to it
+ *      |              +----- WAITING <-+ |  |
+ *      |                                 v  |
+ *      +--- a switch to it --> RUNNING  SUSPENDED
+ *
+ * A greenlet is on exactly one of: the ready queue, one wait, none. A WAITING
+ * one is ended by whoever it waits for, a timer or a kill; a SUSPENDED one has
+ * switched to another by greenlet_switch and runs on when it is switched to.
+ *
+ * Two kinds differ in their parents only. One whose parent is the hub (a
+ * Greenlet, in gevent's words) ends by making room for the next ready one. One
+ * with another parent is raw: its value or error goes to that parent's switch.
+ *
+ * Errors are opaque pointers that a host gives a meaning to. &greenlet_exit is
+ * the error that kills silently. An error is owned by whoever holds it: the
+ * sender until the call, then the greenlet, then who takes it.
+ */
+#ifndef CORE_GREENLET_H
+#define CORE_GREENLET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/callback.h"
+#include "core/link.h"
+#include "core/list.h"
+#include "core/stack.h"
+#include "core/timer.h"
+#include "core/waiter.h"
+
+struct hub;
+
+enum greenlet_state {
+  GREENLET_NEW,
+  GREENLET_READY,
+  GREENLET_RUNNING,
+  GREENLET_WAITING,
+  GREENLET_SUSPENDED,
+  GREENLET_DEAD,
+};
+
+/* The default error of a kill. */
+extern char greenlet_exit[1];
+
+struct greenlet {
+  struct callback ready;       /* in hub->ready, when READY; run is NULL */
+  struct stack stack;
+  struct hub *hub;
+  uint8_t state;               /* enum greenlet_state */
+  bool begun;                  /* has run */
+  bool told;                   /* dead, and all links know */
+  unsigned holders;            /* whose parent this is; kept until they go */
+  struct wait wait;
+  struct timer timer;          /* ends a sleep or a wait; starts a late one */
+  struct list errors;          /* pending, oldest first */
+  struct greenlet *parent;     /* who gets value and error; NULL: main */
+  struct list links;           /* told of the death */
+  struct link join;            /* this one's own node in another's links */
+  struct list timeouts;        /* started by it */
+  struct list all;             /* node of hub->greenlets, while begun or ready */
+  int ident;                   /* minimal_ident, -1 until asked for */
+  void *(*run)(struct greenlet *, void *arg);
+  void *arg;
+  void *value;                 /* passed in and out, and at last returned */
+  void *error;                 /* what it died of, or NULL */
+};
+
+/*
+ * Prepare a greenlet in memory of the caller's. run(greenlet, arg) is its
+ * body: the first value that is passed to it is greenlet->value. It dies of an
+ * error when run sets greenlet->error before it returns.
+ */
+void greenlet_init(struct greenlet *greenlet, struct hub *hub,
+                   void *(*run)(struct greenlet *, void *), void *arg);
+
+/* The same in fresh memory; NULL if there is none. */
+struct greenlet *greenlet_new(struct hub *hub, void *(*run)(struct greenlet *, void *),
+                              void *arg);
+
+/* Free what a NEW or DEAD greenlet holds, and for greenlet_new itself. */
+void greenlet_term(struct greenlet *greenlet);
+void greenlet_free(struct greenlet *greenlet);
+
+/* Schedule a NEW greenlet to run in this loop iteration; else no effect. */
+void greenlet_start(struct greenlet *greenlet);
+
+/* Schedule a NEW greenlet to run in `seconds`. 0 or -ENOMEM. */
+int greenlet_start_later(struct greenlet *greenlet, double seconds);
+
+static inline bool greenlet_dead(const struct greenlet *greenlet) {
+  return greenlet->state == GREENLET_DEAD;
+}
+
+/* Is it to run some day: scheduled (also late), or begun and not dead? */
+bool greenlet_started(const struct greenlet *greenlet);
+
+/* The nearest of the greenlet and its ancestors that is not dead. */
+struct greenlet *greenlet_living(struct greenlet *greenlet);
+
+/*
+ * Switch to the greenlet, or to its nearest living ancestor if it is dead,
+ * passing `value`; the current one is SUSPENDED until somebody switches to it,
+ * and *answer (if not NULL) is what it was passed then. One that waits is
+ * switched to with its wait ended by -EBADE. Switching to the current one
+ * returns value.
+ * Returns 0; -ECANCELED with an error pending; -EDEADLK as a wait; -ENOMEM.
+ */
+int greenlet_switch(struct greenlet *greenlet, void *value, void **answer);
+
+/*
+ * The same with an error, which is raised there. A NEW one dies of it at once
+ * and, like a dead one, passes it to its nearest living ancestor (greenlet_exit
+ * arrives there as value). Thrown at the current one: returns -ECANCELED.
+ */
+int greenlet_throw(struct greenlet *greenlet, void *error, void **answer);
+
+/*
+ * Make `error` pending in the greenlet and schedule it, without waiting. A
+ * wait ends with it at once; a greenlet that is NEW or never ran dies of it
+ * without running; the current one gets it at its next wait; on a dead one it
+ * is dropped. Returns 0, or -ENOMEM with nothing done.
+ */
+int greenlet_kill(struct greenlet *greenlet, void *error);
+
+/* Take the oldest pending error; NULL if there is none. */
+void *greenlet_take_error(struct greenlet *greenlet);
+
+/* Wait until the greenlet is dead; as waiter_park. */
+int greenlet_join(struct greenlet *greenlet, double seconds);
+
+/*
+ * Call link->notify in the hub when the greenlet is dead. False when it is
+ * dead and all are told: the caller schedules its own call.
+ */
+bool greenlet_link(struct greenlet *greenlet, struct link *link);
+
+/* Set the parent, which is kept in memory (host->released is not called for
+ * it) while it is one. 0, or -ELOOP for a cycle. */
+int greenlet_set_parent(struct greenlet *greenlet, struct greenlet *parent);
+
+/* A small number, unique among the living of the hub. -ENOMEM when none. */
+int greenlet_ident(struct greenlet *greenlet);
+
+#endif

@@ -1,0 +1,252 @@
+#include "core/hub.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "core/clock.h"
+
+enum {
+  BATCH_SWITCHES = 50,       /* between two looks at the clock, as gevent */
+  TRIM_SECONDS = 1,          /* between two rounds of giving stacks back */
+  LONGEST_POLL_SECONDS = 3600,
+};
+static const double DEFAULT_SWITCH_INTERVAL = 0.005;
+
+/* ---- The ready queue ---- */
+
+static bool batch_is_over(struct hub *hub) {
+  if (--hub->batch_left > 0)
+    return false;
+  hub->batch_left = BATCH_SWITCHES;
+  hub->batch_over = clock_seconds() >= hub->batch_end;
+  return hub->batch_over;
+}
+
+struct greenlet *hub_next(struct hub *hub) {
+  if (list_empty(&hub->ready))
+    return &hub->self;
+  struct callback *first = container_of(hub->ready.next, struct callback, node);
+  if (first->run || batch_is_over(hub))
+    return &hub->self;
+  list_remove(&first->node);
+  return container_of(first, struct greenlet, ready);
+}
+
+int hub_transfer(struct hub *hub, struct greenlet *target) {
+  struct greenlet *origin = hub->current;
+  uint8_t state = target->state;
+  hub->origin = origin;
+  hub->current = target;
+  target->state = GREENLET_RUNNING;
+  int result = stack_switch(&hub->stacks, &origin->stack, &target->stack);
+  if (result < 0) {
+    target->state = state;
+    hub->current = origin;
+  } else if (hub->traced) {
+    hub->host->arrived(hub, hub->origin);
+  }
+  return result;
+}
+
+void hub_run_next(struct hub *hub) {
+  struct greenlet *current = hub->current, *next = hub_next(hub);
+  if (next == current) {
+    current->state = GREENLET_RUNNING;
+    return;
+  }
+  if (hub_transfer(hub, next) == 0)
+    return;
+  /* No memory to bring it back: it stays first in line. The hub never moves. */
+  list_prepend(&hub->ready, &next->ready.node);
+  hub->batch_over = true;
+  hub_transfer(hub, &hub->self);
+}
+
+/* ---- Polling ---- */
+
+static void nothing(struct ev_loop *loop, ev_timer *timer, int events) {
+  (void)loop, (void)timer, (void)events; /* it has ended the poll, no more */
+}
+
+/* Set the one libev timer to the earliest deadline. False if that has passed. */
+static bool arm(struct hub *hub) {
+  double at = hub->timers.count ? hub->timers.heap[0].at : 0;
+  if (hub->timers.count && at <= clock_seconds())
+    return false;
+  if (ev_is_active(&hub->earliest) && at == hub->armed_for)
+    return true;
+  ev_timer_stop(hub->loop, &hub->earliest);
+  if (hub->timers.count) {
+    double seconds = at - clock_seconds();
+    ev_now_update(hub->loop);
+    seconds = seconds < LONGEST_POLL_SECONDS ? seconds : LONGEST_POLL_SECONDS;
+    ev_timer_set(&hub->earliest, seconds > 0 ? seconds : 0, 0);
+    ev_timer_start(hub->loop, &hub->earliest);
+    hub->armed_for = at;
+  }
+  return true;
+}
+
+static void wake_turns(struct hub *hub) {
+  while (!list_empty(&hub->turns)) {
+    struct greenlet *greenlet =
+        container_of(hub->turns.next, struct greenlet, join.node);
+    list_remove(&greenlet->join.node);
+    waiter_wake(greenlet, 0);
+  }
+}
+
+static void poll(struct hub *hub, bool wait) {
+  if (wait && hub->now - hub->trimmed > TRIM_SECONDS) {
+    stack_pool_trim(&hub->stacks);
+    hub->trimmed = hub->now;
+  }
+  if (wait && hub->host->idle)
+    hub->host->idle(hub);
+  wait = wait && list_empty(&hub->ready) && !hub->no_wait && arm(hub);
+  hub->no_wait = false;
+  hub->iteration++;
+  ev_run(hub->loop, wait ? EVRUN_ONCE : EVRUN_NOWAIT);
+  hub->now = clock_seconds();
+  timers_expire(&hub->timers, hub->now);
+  wake_turns(hub);
+}
+
+static bool expects_events(const struct hub *hub) {
+  return hub->refs > 0 || hub->timers.refs > 0;
+}
+
+bool hub_alive(const struct hub *hub) {
+  return !list_empty(&hub->ready) || expects_events(hub) || !list_empty(&hub->turns);
+}
+
+/* ---- The hub's own body ---- */
+
+static void run_batch(struct hub *hub) {
+  hub->batch_over = false;
+  hub->batch_left = BATCH_SWITCHES;
+  hub->batch_end = clock_seconds() + hub->switch_interval;
+  while (!hub->batch_over && !list_empty(&hub->ready)) {
+    struct callback *first = container_of(hub->ready.next, struct callback, node);
+    list_remove(&first->node);
+    if (first->run) {
+      first->run(first);
+      batch_is_over(hub);
+      continue;
+    }
+    struct greenlet *greenlet = container_of(first, struct greenlet, ready);
+    hub->self.state = GREENLET_SUSPENDED;
+    if (hub_transfer(hub, greenlet) < 0) {
+      list_append(&hub->ready, &first->node); /* as above: try again later */
+      hub->batch_over = true;
+    }
+  }
+}
+
+/* Nothing can happen any more: say so to the main greenlet. */
+static void run_dry(struct hub *hub) {
+  struct greenlet *main = &hub->main;
+  if (main->state == GREENLET_WAITING && main->wait.what == WAIT_HUB) {
+    waiter_wake(main, 0);
+  } else if (main->state == GREENLET_WAITING) {
+    waiter_interrupt(main, -EDEADLK);
+  } else {
+    assert(main->state == GREENLET_SUSPENDED);
+    hub_ready(hub, main);
+    main->wait.result = -EDEADLK;
+  }
+}
+
+static void *run(struct greenlet *self, void *arg) {
+  struct hub *hub = self->hub;
+  (void)arg;
+  for (;;) {
+    run_batch(hub);
+    bool alive = hub_alive(hub);
+    poll(hub, list_empty(&hub->ready) && expects_events(hub));
+    if (!alive && !hub_alive(hub))
+      run_dry(hub);
+  }
+  return NULL;
+}
+
+/* ---- For greenlets ---- */
+
+int hub_join(struct hub *hub, double seconds) {
+  if (hub->current != &hub->main)
+    return -EPERM;
+  return waiter_park(hub, WAIT_HUB, NULL, NULL, seconds, true);
+}
+
+static void leave_turns(struct greenlet *greenlet) {
+  list_remove(&greenlet->join.node);
+}
+
+int hub_wait_turn(struct hub *hub, bool nowait) {
+  if (waiter_check(hub) < 0)
+    return -EPERM;
+  list_append(&hub->turns, &hub->current->join.node);
+  hub->no_wait = hub->no_wait || nowait;
+  hub->batch_over = true;
+  return waiter_park(hub, WAIT_TURN, NULL, leave_turns, -1, true);
+}
+
+void hub_update_now(struct hub *hub) {
+  ev_now_update(hub->loop);
+  hub->now = clock_seconds();
+}
+
+/* ---- Life ---- */
+
+static void init_main(struct hub *hub) {
+  greenlet_init(&hub->main, hub, NULL, NULL);
+  hub->main.parent = NULL;
+  hub->main.state = GREENLET_RUNNING;
+  hub->main.begun = true;
+  hub->current = hub->origin = &hub->main;
+}
+
+static void init_self(struct hub *hub) {
+  greenlet_init(&hub->self, hub, run, NULL);
+  hub->self.parent = &hub->main;
+  hub->self.state = GREENLET_SUSPENDED;
+  hub->self.begun = true;
+  stack_init(&hub->self.stack, true);
+}
+
+int hub_init(struct hub *hub, unsigned slots, size_t slot_bytes, const struct hub_host *host,
+             void *data) {
+  *hub = (struct hub){.host = host, .data = data};
+  list_init(&hub->ready);
+  list_init(&hub->greenlets);
+  list_init(&hub->turns);
+  init_main(hub);
+  init_self(hub);
+  int result =
+      stack_pool_init(&hub->stacks, slots, slot_bytes, &hub->main.stack, greenlet_base);
+  if (result < 0)
+    return result;
+  timers_init(&hub->timers);
+  hub->loop = ev_loop_new(EVFLAG_AUTO);
+  if (!hub->loop || stack_reserve(&hub->stacks) < 0) {
+    hub_term(hub);
+    return -ENOMEM;
+  }
+  ev_timer_init(&hub->earliest, nothing, 0, 0);
+  hub->switch_interval = DEFAULT_SWITCH_INTERVAL;
+  hub->now = hub->trimmed = clock_seconds();
+  hub->batch_left = BATCH_SWITCHES;
+  hub->batch_end = hub->now + hub->switch_interval;
+  return 0;
+}
+
+void hub_term(struct hub *hub) {
+  assert(hub->current == &hub->main);
+  if (hub->loop)
+    ev_loop_destroy(hub->loop);
+  timers_term(&hub->timers);
+  stack_term(&hub->stacks, &hub->self.stack);
+  stack_pool_term(&hub->stacks);
+  free(hub->idents);
+}

@@ -1,0 +1,135 @@
+/*
+ * hub.h: the scheduler of one thread.
+ *
+ * A hub owns a libev loop, the ready queue, the timers and the stacks. It is a
+ * greenlet itself, pinned, whose body polls libev; its parent is the main
+ * greenlet, the thread's own stack.
+ *
+ * The ready queue holds greenlets and callbacks in the order in which they
+ * became ready. A greenlet that gives up the CPU switches straight to the next
+ * greenlet in the queue; only when a callback is next, the queue is empty, or
+ * a batch has taken switch_interval seconds does it switch to the hub, which
+ * calls back, polls, and goes on. So callbacks run in the hub and must not
+ * block, and io is never starved.
+ *
+ * hub_next picks the next greenlet, and clock_seconds tells the time: nothing
+ * else decides an order. Every switch passes hub_run_next or greenlet.c's
+ * transfer.
+ */
+#ifndef CORE_HUB_H
+#define CORE_HUB_H
+
+#include <ev.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/callback.h"
+#include "core/greenlet.h"
+#include "core/list.h"
+#include "core/stack.h"
+#include "core/timer.h"
+
+/* What a host language adds; every member may be NULL. */
+struct hub_host {
+  /* The greenlet dies of `error` before it ever ran. */
+  void (*died_new)(struct greenlet *, void *error);
+  /* It is dead, its links are told, it is nobody's parent: free it. */
+  void (*released)(struct greenlet *);
+  /* It has ended with greenlet->error and its parent is the hub. */
+  void (*failed)(struct greenlet *);
+  /* An error that nobody will take. */
+  void (*drop_error)(struct hub *, void *error);
+  /* If the error kills silently, turn it into the value that its parent gets
+   * and return true. greenlet_exit becomes its own address by itself. */
+  bool (*exit_value)(struct hub *, void *error, void **value);
+  /* Control has arrived in the current greenlet. Only while hub->traced. */
+  void (*arrived)(struct hub *, struct greenlet *origin);
+  /* About to wait for events, or to find that none can come. */
+  void (*idle)(struct hub *);
+};
+
+struct hub {
+  struct greenlet *current;
+  struct list ready;
+  struct greenlet main;        /* the thread's own stack, never dead */
+  struct greenlet self;        /* the hub as a greenlet */
+  struct stack_pool stacks;
+  struct timers timers;
+  struct ev_loop *loop;
+  ev_timer earliest;           /* stands for the first of timers */
+  double armed_for;            /* deadline that `earliest` is set to */
+  double now;                  /* clock_seconds at the last poll */
+  double switch_interval;      /* seconds a batch may take between polls */
+  double batch_end;
+  unsigned batch_left;         /* switches until the clock is read again */
+  size_t refs;                 /* active watchers that keep the hub alive */
+  size_t active;               /* active watchers, all */
+  struct list greenlets;       /* all that are ready, begun and not dead */
+  size_t greenlet_count;
+  uint64_t *idents;            /* bitmap of minimal_idents in use */
+  size_t ident_words;
+  const struct hub_host *host;
+  void *data;                  /* the host's */
+  struct greenlet *origin;     /* who ran before the current one */
+  struct stack ending;         /* the stack of the one that ended last */
+  bool traced;                 /* call host->arrived */
+  bool batch_over;
+  bool no_wait;                /* poll without waiting, once */
+  unsigned iteration;
+  double trimmed;              /* when free stacks were last given back */
+  struct list turns;           /* greenlets waiting for one loop iteration */
+};
+
+/*
+ * Start a hub for the calling thread, whose current stack becomes the main
+ * greenlet's. Returns 0, -EINVAL (see stack_pool_init) or -ENOMEM.
+ */
+int hub_init(struct hub *hub, unsigned slots, size_t slot_bytes, const struct hub_host *host,
+             void *data);
+
+/* Free everything; only the main greenlet may call it. Greenlets that live on
+ * are not unwound. */
+void hub_term(struct hub *hub);
+
+/*
+ * Wait until nothing is left to run: 0, or as waiter_park. Only the main
+ * greenlet may call it; others get -EPERM.
+ */
+int hub_join(struct hub *hub, double seconds);
+
+/* Wait until the loop has polled once. As waiter_park. */
+int hub_wait_turn(struct hub *hub, bool nowait);
+
+/* Put a callback that is not queued at the end of the ready queue. */
+static inline void hub_call(struct hub *hub, struct callback *callback) {
+  list_append(&hub->ready, &callback->node);
+}
+
+/* Read the clock and let the loop know. */
+void hub_update_now(struct hub *hub);
+
+/* Can anything still happen that would make a greenlet ready? */
+bool hub_alive(const struct hub *hub);
+
+/* ---- For core only ---- */
+
+/* Who is next? Takes it off the ready queue. */
+struct greenlet *hub_next(struct hub *hub);
+
+/* Switch from the current greenlet, whose state is set, to whoever is next. */
+void hub_run_next(struct hub *hub);
+
+/* Switch from the current greenlet, whose state is set, to target. All
+ * switches but those of ending greenlets pass here. 0 or -ENOMEM. */
+int hub_transfer(struct hub *hub, struct greenlet *target);
+
+/* The bottom of every stack: runs one greenlet after the other. */
+void greenlet_base(struct stack_pool *stacks);
+
+/* Put a greenlet at the end of the ready queue. */
+static inline void hub_ready(struct hub *hub, struct greenlet *greenlet) {
+  greenlet->state = GREENLET_READY;
+  list_append(&hub->ready, &greenlet->ready.node);
+}
+
+#endif

@@ -1,0 +1,146 @@
+/*
+ * stack.h: C stacks, big in address space and small in memory.
+ *
+ * A pool has a bounded number of slots: ranges of address space (1 MB each by
+ * default) with a guard at the low end, of which only touched pages are
+ * memory. Greenlets share them. While slots suffice each greenlet keeps one
+ * and switching is a plain exchange of registers. When they are short, a
+ * resting greenlet's used part of the stack, a kilobyte or so, moves to a heap
+ * block (its image) and comes back to the same addresses before it runs.
+ *
+ *        slot
+ *     low +-----------------+
+ *         | guard           |  a touch ends in SIGSEGV, not in the neighbour
+ *         +-----------------+
+ *         | never touched   |
+ *         +-----------------+ <- sp & ~63
+ *         | used: an image  |
+ *         | is a copy       |
+ *     top +-----------------+
+ *
+ * Invariants:
+ * 1. slot->owner == s exactly when the frames of s are on that slot.
+ * 2. A stack with an image is bound to its slot: the image returns only to the
+ *    addresses that it left. A fresh stack (no image, no slot) may take any.
+ * 3. A slot on the free list may have an owner again (a bound image came
+ *    back); such an entry is stale and skipped.
+ * 4. A copy runs on the pool's scratch stack, never on a slot, and has all the
+ *    memory that it needs before it touches anything.
+ *
+ * So nothing that others follow by pointer may live in a C frame of a greenlet
+ * that rests. A greenlet that cannot keep to that (a C library which hands
+ * out pointers into its stack and then calls back) is pinned: its slot is its
+ * own and its frames never move.
+ */
+#ifndef CORE_STACK_H
+#define CORE_STACK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/annotate.h"
+
+struct slot;
+struct image;
+
+/* The stack of one greenlet. It is running, resident (on its slot), an image,
+ * or fresh: not begun, all NULL. */
+struct stack {
+  void *sp;           /* where it continues, unless it runs or is fresh */
+  struct slot *slot;  /* the slot that it is on or bound to */
+  struct image *image; /* its frames while they are not on the slot */
+  bool pinned;        /* set before the first switch: a slot of its own */
+#ifdef GREENLUA_ASAN
+  void *fake_stack;
+#endif
+};
+
+struct slot {
+  struct stack *owner;
+  char *low, *top;     /* usable range, guard excluded */
+  struct slot *next;   /* free list */
+  bool free;           /* on the free list, perhaps stale */
+  bool recent;         /* ran since the clock hand passed */
+  bool own;            /* belongs to one pinned stack or to the thread */
+  bool used;           /* since it was last trimmed */
+  unsigned valgrind_id;
+};
+
+enum { STACK_IMAGE_CLASSES = 64, STACK_IMAGE_UNIT = 64, STACK_IMAGES_KEPT = 1024 };
+
+struct stack_pool {
+  struct slot *slots;      /* `limit` of them, the first `count` in use */
+  unsigned count, limit;
+  size_t slot_bytes, page_bytes;
+  char *memory;            /* limit * slot_bytes, reserved on first need */
+  struct slot *free;
+  struct slot *free_own;   /* idle slots of pinned stacks that have ended */
+  unsigned hand;           /* of the clock that looks for a slot to clear */
+  bool move_always;        /* debugging: copy out at every switch */
+  void (*begin)(struct stack_pool *); /* runs on each fresh stack, must not return */
+  struct slot native;      /* the thread's own stack */
+  struct stack *native_stack;
+  /* A switch that needs copying is carried out on the scratch stack; this is
+   * what it works on, and the answer to the one who asked. */
+  struct slot *scratch;
+  struct stack *from, *to;
+  bool leaving;            /* `from` is never switched to again */
+  int result;
+  struct image *images[STACK_IMAGE_CLASSES]; /* free blocks by size */
+  unsigned images_kept;
+};
+
+/*
+ * Prepare a pool of `slots` slots of slot_bytes each (rounded up to pages);
+ * `native` is made to stand for the calling thread's stack, `begin` is called
+ * on every stack that is switched to for the first time.
+ * Returns 0, -EINVAL for sizes that make no sense (no slot, less than 64 KB,
+ * more than 1 GB), or -ENOMEM.
+ */
+int stack_pool_init(struct stack_pool *pool, unsigned slots, size_t slot_bytes,
+                    struct stack *native, void (*begin)(struct stack_pool *));
+
+/* Unmap everything. The caller must be on the native stack. */
+void stack_pool_term(struct stack_pool *pool);
+
+/* Make a stack fresh. */
+void stack_init(struct stack *stack, bool pinned);
+
+/* Make sure that the next pinned stack to begin finds a slot. 0 or -ENOMEM. */
+int stack_reserve(struct stack_pool *pool);
+
+/* Is there nothing on this stack, so that it could begin on any slot? */
+static inline bool stack_fresh(const struct stack *stack) {
+  return !stack->slot;
+}
+
+/*
+ * Leave `from`, which runs, for `to`. Returns 0 once somebody has switched
+ * back to `from`; -ENOMEM at once, nothing changed, when there is no memory
+ * to make room.
+ */
+int stack_switch(struct stack_pool *pool, struct stack *from, struct stack *to);
+
+/*
+ * Leave `from`, which runs and has ended, for `to`, for good; `from` becomes
+ * fresh. Returns only on failure, with -ENOMEM: `from` runs on.
+ */
+int stack_leave(struct stack_pool *pool, struct stack *from, struct stack *to);
+
+/*
+ * `from`, which runs and has ended, hands its place to the fresh `to`, which
+ * runs from here on without any switch. False when either is pinned.
+ */
+bool stack_adopt(struct stack *from, struct stack *to);
+
+/* Free what a resting or fresh stack holds. What is on it is not unwound. */
+void stack_term(struct stack_pool *pool, struct stack *stack);
+
+/* Give the memory of free slots that were used deep back to the system. */
+void stack_pool_trim(struct stack_pool *pool);
+
+/* Which stack's guard does `address` lie in? NULL if in none. For the report
+ * of an overflow; safe in a signal handler. */
+const struct stack *stack_pool_guard_of(const struct stack_pool *pool, const void *address);
+
+#endif

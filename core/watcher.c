@@ -1,0 +1,295 @@
+#include "core/watcher.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/clock.h"
+#include "core/greenlet.h"
+#include "core/hub.h"
+#include "core/waiter.h"
+
+/* ---- Events ---- */
+
+static void happen(struct watcher *watcher, int events) {
+  struct greenlet *waiter = watcher->waiter;
+  if (waiter) {
+    watcher->waiter = NULL;
+    waiter_wake(waiter, 0);
+  }
+  if (watcher->callback)
+    watcher->callback(watcher, events);
+}
+
+/* It has stopped by itself. The last call: callback may free the watcher. */
+static void happen_last(struct watcher *watcher, int events) {
+  if (watcher->stopped)
+    watcher->stopped(watcher);
+  happen(watcher, events);
+}
+
+static void on_event(struct ev_loop *loop, ev_watcher *any, int events) {
+  struct watcher *watcher = any->data;
+  (void)loop;
+  happen(watcher, events);
+}
+
+static void on_child(struct ev_loop *loop, ev_watcher *any, int events) {
+  struct watcher *watcher = any->data;
+  int status = 0;
+  (void)loop;
+  pid_t pid = waitpid(watcher->of.child.pid, &status, WNOHANG);
+  if (pid == 0)
+    return;
+  /* pid < 0: somebody else has reaped it, and its status is not to be had. */
+  watcher->of.child.rpid = pid > 0 ? pid : watcher->of.child.pid;
+  watcher->of.child.rstatus = pid > 0 ? status : 0;
+  watcher_stop(watcher);
+  happen_last(watcher, events);
+}
+
+static void on_timer(struct timer *timer) {
+  struct watcher *watcher = container_of(timer, struct watcher, of.timer.node);
+  if (watcher->of.timer.repeat <= 0) {
+    /* The node is stopped already; so is the watcher but for the counts. */
+    watcher->hub->active--;
+    watcher->active = false;
+    happen_last(watcher, EV_TIMER);
+    return;
+  }
+  double at = clock_seconds() + watcher->of.timer.repeat;
+  timer_start(&watcher->hub->timers, timer, at); /* room: it was just stopped */
+  happen(watcher, EV_TIMER);
+}
+
+/* ---- Preparing ---- */
+
+static void prepare(struct watcher *watcher, struct hub *hub, enum watcher_kind kind) {
+  *watcher = (struct watcher){.hub = hub, .kind = kind, .ref = true};
+}
+
+int watcher_init(struct watcher *watcher, struct hub *hub, enum watcher_kind kind) {
+  prepare(watcher, hub, kind);
+  ev_init(&watcher->of.any, on_event);
+  watcher->of.any.data = watcher;
+  return kind >= WATCHER_ASYNC ? 0 : -EINVAL;
+}
+
+int watcher_init_io(struct watcher *watcher, struct hub *hub, int fd, int events) {
+  if (fd < 0 || (events & ~(EV_READ | EV_WRITE)) || !events)
+    return -EINVAL;
+  watcher_init(watcher, hub, WATCHER_IO);
+  ev_io_set(&watcher->of.io, fd, events);
+  return 0;
+}
+
+int watcher_init_timer(struct watcher *watcher, struct hub *hub, double after, double repeat) {
+  if (!(after >= 0) || !(repeat >= 0))
+    return -EINVAL;
+  prepare(watcher, hub, WATCHER_TIMER);
+  watcher->of.timer.node = (struct timer){.expire = on_timer};
+  watcher->of.timer.after = after;
+  watcher->of.timer.repeat = repeat;
+  return 0;
+}
+
+/* glibc keeps the two after SIGSYS for itself; KILL and STOP cannot be caught. */
+static bool can_watch(int number) {
+  return number > 0 && number < _NSIG && number != SIGKILL && number != SIGSTOP &&
+         (number < 32 || number >= SIGRTMIN);
+}
+
+int watcher_init_signal(struct watcher *watcher, struct hub *hub, int number) {
+  if (!can_watch(number))
+    return -EINVAL;
+  watcher_init(watcher, hub, WATCHER_SIGNAL);
+  ev_signal_set(&watcher->of.signal, number);
+  return 0;
+}
+
+int watcher_init_child(struct watcher *watcher, struct hub *hub, int pid) {
+  if (pid <= 0)
+    return -EINVAL;
+  prepare(watcher, hub, WATCHER_CHILD);
+  watcher->of.child.pid = pid;
+  return 0;
+}
+
+int watcher_init_stat(struct watcher *watcher, struct hub *hub, const char *path,
+                      double interval) {
+  if (!(interval >= 0))
+    return -EINVAL;
+  watcher_init(watcher, hub, WATCHER_STAT);
+  ev_stat_set(&watcher->of.stat, path, interval);
+  return 0;
+}
+
+/* ---- Starting ---- */
+
+/* libev aborts when two loops watch one signal, and programs may have several
+ * hubs: keep account of who has which. */
+static _Atomic(struct ev_loop *) signal_owner[_NSIG];
+static unsigned signal_watchers[_NSIG];
+
+static int take_signal(struct watcher *watcher) {
+  int number = watcher->of.signal.signum;
+  struct ev_loop *nobody = NULL, *loop = watcher->hub->loop;
+  if (!atomic_compare_exchange_strong(&signal_owner[number], &nobody, loop) && nobody != loop)
+    return -EBUSY;
+  signal_watchers[number]++;
+  ev_signal_start(loop, &watcher->of.signal);
+  return 0;
+}
+
+static void give_signal(struct watcher *watcher) {
+  int number = watcher->of.signal.signum;
+  ev_signal_stop(watcher->hub->loop, &watcher->of.signal);
+  if (--signal_watchers[number] == 0)
+    atomic_store(&signal_owner[number], NULL);
+}
+
+static int start_io(struct watcher *watcher) {
+  /* libev would report a closed descriptor as readable, for ever. */
+  if (fcntl(watcher->of.io.fd, F_GETFD) < 0)
+    return -EBADF;
+  ev_io_start(watcher->hub->loop, &watcher->of.io);
+  return 0;
+}
+
+static int start_child(struct watcher *watcher) {
+  siginfo_t info;
+  if (waitid(P_PID, (id_t)watcher->of.child.pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0)
+    return -errno;
+  int fd = (int)syscall(SYS_pidfd_open, watcher->of.child.pid, 0);
+  if (fd < 0)
+    return -errno;
+  ev_init(&watcher->of.any, on_child);
+  ev_io_set(&watcher->of.child.pidfd, fd, EV_READ);
+  watcher->of.any.data = watcher;
+  watcher->of.child.rpid = watcher->of.child.rstatus = 0;
+  ev_io_start(watcher->hub->loop, &watcher->of.child.pidfd);
+  return 0;
+}
+
+static int start_timer(struct watcher *watcher, double seconds) {
+  watcher->of.timer.node.ref = watcher->ref;
+  return timer_start(&watcher->hub->timers, &watcher->of.timer.node,
+                     clock_seconds() + seconds);
+}
+
+static int start(struct watcher *watcher) {
+  struct ev_loop *loop = watcher->hub->loop;
+  if (watcher->kind != WATCHER_TIMER && watcher->kind != WATCHER_CHILD)
+    ev_set_priority(&watcher->of.any, watcher->priority);
+  switch (watcher->kind) {
+    case WATCHER_IO: return start_io(watcher);
+    case WATCHER_TIMER: return start_timer(watcher, watcher->of.timer.after);
+    case WATCHER_SIGNAL: return take_signal(watcher);
+    case WATCHER_CHILD: return start_child(watcher);
+    case WATCHER_STAT: ev_stat_start(loop, &watcher->of.stat); break;
+    case WATCHER_ASYNC: ev_async_start(loop, &watcher->of.async); break;
+    case WATCHER_IDLE: ev_idle_start(loop, &watcher->of.idle); break;
+    case WATCHER_PREPARE: ev_prepare_start(loop, &watcher->of.prepare); break;
+    case WATCHER_CHECK: ev_check_start(loop, &watcher->of.check); break;
+    case WATCHER_FORK: ev_fork_start(loop, &watcher->of.fork); break;
+  }
+  return 0;
+}
+
+/* Timers are counted by the heap. */
+static void count(struct watcher *watcher, int by) {
+  watcher->active = by > 0;
+  watcher->hub->active += (size_t)by;
+  if (watcher->ref && watcher->kind != WATCHER_TIMER)
+    watcher->hub->refs += (size_t)by;
+}
+
+int watcher_start(struct watcher *watcher) {
+  if (watcher->active)
+    return 0;
+  int result = start(watcher);
+  if (result == 0)
+    count(watcher, 1);
+  return result;
+}
+
+void watcher_stop(struct watcher *watcher) {
+  struct ev_loop *loop = watcher->hub->loop;
+  if (!watcher->active)
+    return;
+  count(watcher, -1);
+  switch (watcher->kind) {
+    case WATCHER_IO: ev_io_stop(loop, &watcher->of.io); break;
+    case WATCHER_TIMER: timer_stop(&watcher->hub->timers, &watcher->of.timer.node); break;
+    case WATCHER_SIGNAL: give_signal(watcher); break;
+    case WATCHER_CHILD:
+      ev_io_stop(loop, &watcher->of.child.pidfd);
+      close(watcher->of.child.pidfd.fd);
+      break;
+    case WATCHER_STAT: ev_stat_stop(loop, &watcher->of.stat); break;
+    case WATCHER_ASYNC: ev_async_stop(loop, &watcher->of.async); break;
+    case WATCHER_IDLE: ev_idle_stop(loop, &watcher->of.idle); break;
+    case WATCHER_PREPARE: ev_prepare_stop(loop, &watcher->of.prepare); break;
+    case WATCHER_CHECK: ev_check_stop(loop, &watcher->of.check); break;
+    case WATCHER_FORK: ev_fork_stop(loop, &watcher->of.fork); break;
+  }
+}
+
+void watcher_set_ref(struct watcher *watcher, bool ref) {
+  if (watcher->ref == ref)
+    return;
+  size_t by = ref ? 1 : (size_t)-1;
+  watcher->ref = ref;
+  if (!watcher->active)
+    return;
+  if (watcher->kind != WATCHER_TIMER) {
+    watcher->hub->refs += by;
+    return;
+  }
+  watcher->of.timer.node.ref = ref;
+  watcher->hub->timers.refs += by;
+}
+
+int watcher_again(struct watcher *watcher) {
+  assert(watcher->kind == WATCHER_TIMER);
+  watcher_stop(watcher);
+  if (watcher->of.timer.repeat <= 0)
+    return 0;
+  int result = start_timer(watcher, watcher->of.timer.repeat);
+  if (result == 0)
+    count(watcher, 1);
+  return result;
+}
+
+void watcher_send(struct watcher *watcher) {
+  ev_async_send(watcher->hub->loop, &watcher->of.async);
+}
+
+/* ---- Waiting ---- */
+
+static void leave(struct greenlet *greenlet) {
+  struct watcher *watcher = (struct watcher *)greenlet->wait.object;
+  watcher->waiter = NULL;
+}
+
+int watcher_wait(struct watcher *watcher, double seconds) {
+  struct hub *hub = watcher->hub;
+  bool started_here = !watcher->active;
+  if (watcher->waiter)
+    return -EBUSY;
+  int result = waiter_check(hub);
+  if (result == 0)
+    result = watcher_start(watcher);
+  if (result < 0)
+    return result;
+  watcher->waiter = hub->current;
+  result = waiter_park(hub, WAIT_WATCHER, watcher, leave, seconds, true);
+  if (started_here)
+    watcher_stop(watcher);
+  return result;
+}
