@@ -39,6 +39,21 @@ struct greenlet *greenlet_new(struct hub *hub, void *(*run)(struct greenlet *, v
   return greenlet;
 }
 
+/* The hub knows of the greenlet from now until its death. */
+static void enlist(struct greenlet *greenlet) {
+  if (!list_empty(&greenlet->all))
+    return;
+  list_append(&greenlet->hub->greenlets, &greenlet->all);
+  greenlet->hub->greenlet_count++;
+}
+
+static void delist(struct greenlet *greenlet) {
+  if (list_empty(&greenlet->all))
+    return;
+  list_remove(&greenlet->all);
+  greenlet->hub->greenlet_count--;
+}
+
 static void drop_error(struct hub *hub, void *error) {
   if (error && error != greenlet_exit && hub->host->drop_error)
     hub->host->drop_error(hub, error);
@@ -54,6 +69,7 @@ void greenlet_term(struct greenlet *greenlet) {
   assert(greenlet->state == GREENLET_NEW || greenlet->state == GREENLET_DEAD);
   timer_stop(&greenlet->hub->timers, &greenlet->timer);
   callback_stop(&greenlet->ready);
+  delist(greenlet);
   stack_term(&greenlet->hub->stacks, &greenlet->stack);
   drop_errors(greenlet);
 }
@@ -61,21 +77,6 @@ void greenlet_term(struct greenlet *greenlet) {
 void greenlet_free(struct greenlet *greenlet) {
   greenlet_term(greenlet);
   free(greenlet);
-}
-
-/* The hub knows of the greenlet from now until its death. */
-static void enlist(struct greenlet *greenlet) {
-  if (!list_empty(&greenlet->all))
-    return;
-  list_append(&greenlet->hub->greenlets, &greenlet->all);
-  greenlet->hub->greenlet_count++;
-}
-
-static void delist(struct greenlet *greenlet) {
-  if (list_empty(&greenlet->all))
-    return;
-  list_remove(&greenlet->all);
-  greenlet->hub->greenlet_count--;
 }
 
 void greenlet_start(struct greenlet *greenlet) {
@@ -95,7 +96,8 @@ int greenlet_start_later(struct greenlet *greenlet, double seconds) {
     return 0;
   greenlet->timer.ref = true;
   greenlet->timer.expire = start_now;
-  if (timer_start(&greenlet->hub->timers, &greenlet->timer, clock_seconds() + seconds) < 0)
+  double at = clock_seconds() + (seconds > 0 ? seconds : 0);
+  if (timer_start(&greenlet->hub->timers, &greenlet->timer, at) < 0)
     return -ENOMEM;
   enlist(greenlet);
   return 0;
@@ -123,7 +125,8 @@ static void release(struct greenlet *greenlet) {
   while (greenlet && greenlet->told && greenlet->holders == 0) {
     struct hub *hub = greenlet->hub;
     struct greenlet *parent = counts(greenlet->parent) ? greenlet->parent : NULL;
-    greenlet->parent = &hub->self;
+    if (parent)
+      greenlet->parent = &hub->self;
     if (hub->host->released)
       hub->host->released(greenlet);
     if (parent)
@@ -162,13 +165,6 @@ static void tell_links(struct greenlet *greenlet) {
   hub_call(greenlet->hub, &greenlet->ready);
 }
 
-static void ident_release(struct greenlet *greenlet) {
-  if (greenlet->ident < 0)
-    return;
-  greenlet->hub->idents[greenlet->ident / 64] &= ~(1ull << (greenlet->ident % 64));
-  greenlet->ident = -1;
-}
-
 static void stop_timeouts(struct greenlet *greenlet) {
   while (!list_empty(&greenlet->timeouts)) {
     struct timeout *timeout = container_of(greenlet->timeouts.next, struct timeout, node);
@@ -183,7 +179,8 @@ static void die(struct greenlet *greenlet) {
   delist(greenlet);
   stop_timeouts(greenlet);
   drop_errors(greenlet);
-  ident_release(greenlet);
+  hub_release_ident(greenlet->hub, greenlet->ident);
+  greenlet->ident = -1;
 }
 
 /* A greenlet that never ran dies of an error, which the host keeps. */
@@ -210,6 +207,12 @@ static bool add_error(struct greenlet *greenlet, void *error, bool first) {
   else
     list_append(&greenlet->errors, &pending->node);
   return true;
+}
+
+void *greenlet_first_error(const struct greenlet *greenlet) {
+  if (list_empty(&greenlet->errors))
+    return NULL;
+  return container_of(greenlet->errors.next, struct pending, node)->error;
 }
 
 void *greenlet_take_error(struct greenlet *greenlet) {
@@ -254,10 +257,12 @@ struct greenlet *greenlet_living(struct greenlet *greenlet) {
 static void interrupt(struct greenlet *greenlet, int result) {
   if (greenlet->state == GREENLET_WAITING)
     waiter_interrupt(greenlet, result);
-  else if (greenlet->state == GREENLET_READY && greenlet->begun)
+  else if (greenlet->state == GREENLET_READY && greenlet->wait.result != WAITER_HANDED)
     greenlet->wait.result = result;
-  if (greenlet->state == GREENLET_NEW)
+  if (greenlet->state == GREENLET_NEW && timer_active(&greenlet->timer)) {
     timer_stop(&greenlet->hub->timers, &greenlet->timer);
+    greenlet->state = GREENLET_READY; /* if it cannot be switched to, it still starts */
+  }
   callback_stop(&greenlet->ready);
   if (!greenlet->begun)
     enlist(greenlet);
@@ -273,11 +278,13 @@ static bool exit_value(struct hub *hub, void *error, void **value) {
 
 /*
  * Find who gets a value or an error (one of them) meant for `target`, and make
- * it ready to be switched to. An error kills those that never ran on its way.
+ * it ready to be switched to. An error kills those that never ran on its way;
+ * what a greenlet inherits from another that is dead is never a silent kill.
  * An error that cannot be kept for want of memory becomes -ENOMEM there.
  */
-static struct greenlet *deliver(struct greenlet *target, void *value, void *error) {
-  target = greenlet_living(target);
+static struct greenlet *deliver(struct greenlet *first, void *value, void *error,
+                                bool inherited) {
+  struct greenlet *target = greenlet_living(first);
   while (error && !target->begun) {
     struct greenlet *parent = greenlet_living(target->parent);
     bool last = parent == &target->hub->self; /* the hub takes no errors */
@@ -286,13 +293,21 @@ static struct greenlet *deliver(struct greenlet *target, void *value, void *erro
       error = NULL;
     target = parent;
   }
-  if (error && exit_value(target->hub, error, &value))
+  inherited = inherited || target != first;
+  if (error && inherited && exit_value(target->hub, error, &value))
     error = NULL;
+  if (error && target == &target->hub->self) {
+    drop_error(target->hub, error);
+    error = NULL;
+  }
   if (target == target->hub->current)
-    return target;
-  interrupt(target, error ? -ECANCELED : -EBADE);
-  if (error && !add_error(target, error, true))
+    target->wait.result = 0;
+  else
+    interrupt(target, error ? -ECANCELED : -EBADE);
+  if (error && !add_error(target, error, true)) {
+    drop_error(target->hub, error);
     target->wait.result = -ENOMEM;
+  }
   target->value = value;
   return target;
 }
@@ -315,18 +330,18 @@ static int switch_to(struct greenlet *target, void *value, void **answer) {
     return -ECANCELED;
   if (answer)
     *answer = value;
-  return target == current ? 0 : current->wait.result;
+  return current->wait.result;
 }
 
 int greenlet_switch(struct greenlet *greenlet, void *value, void **answer) {
-  return switch_to(deliver(greenlet, value, NULL), value, answer);
+  return switch_to(deliver(greenlet, value, NULL, false), value, answer);
 }
 
 int greenlet_throw(struct greenlet *greenlet, void *error, void **answer) {
   struct greenlet *current = greenlet->hub->current;
   if (greenlet == current)
     return add_error(current, error, true) ? -ECANCELED : -ENOMEM;
-  struct greenlet *target = deliver(greenlet, NULL, error);
+  struct greenlet *target = deliver(greenlet, NULL, error, false);
   return switch_to(target, target->value, answer);
 }
 
@@ -364,12 +379,14 @@ static struct greenlet *end(struct greenlet *greenlet) {
     return hub_next(hub);
   }
   tell_links(greenlet);
-  return deliver(heir, value, error);
+  return deliver(heir, value, error, true);
 }
 
 /* Leave the stack of the greenlet that has ended, or stay on it for one that
  * has none yet. */
 static void go_on(struct hub *hub, struct greenlet *next) {
+  if (__builtin_expect(next->weak, 0))
+    hub->host->revived(next);
   hub->current = next;
   next->state = GREENLET_RUNNING;
   if (stack_fresh(&next->stack) && stack_adopt(&hub->ending, &next->stack))
@@ -415,8 +432,7 @@ int greenlet_join(struct greenlet *greenlet, double seconds) {
 }
 
 bool greenlet_link(struct greenlet *greenlet, struct link *link) {
-  if (greenlet_dead(greenlet) && !callback_pending(&greenlet->ready) &&
-      list_empty(&greenlet->links))
+  if (greenlet->told)
     return false;
   list_append(&greenlet->links, &link->node);
   return true;
@@ -424,28 +440,8 @@ bool greenlet_link(struct greenlet *greenlet, struct link *link) {
 
 /* ---- Small numbers ---- */
 
-static int ident_grow(struct hub *hub) {
-  size_t words = hub->ident_words ? hub->ident_words * 2 : 4;
-  uint64_t *idents = realloc(hub->idents, words * sizeof *idents);
-  if (!idents)
-    return -ENOMEM;
-  for (size_t i = hub->ident_words; i < words; i++)
-    idents[i] = 0;
-  hub->idents = idents;
-  hub->ident_words = words;
-  return 0;
-}
-
 int greenlet_ident(struct greenlet *greenlet) {
-  struct hub *hub = greenlet->hub;
-  if (greenlet->ident >= 0)
-    return greenlet->ident;
-  size_t word = 0;
-  while (word < hub->ident_words && !~hub->idents[word])
-    word++;
-  if (word == hub->ident_words && ident_grow(hub) < 0)
-    return -ENOMEM;
-  int bit = __builtin_ctzll(~hub->idents[word]);
-  hub->idents[word] |= 1ull << bit;
-  return greenlet->ident = (int)word * 64 + bit;
+  if (greenlet->ident < 0)
+    greenlet->ident = hub_take_ident(greenlet->hub);
+  return greenlet->ident;
 }

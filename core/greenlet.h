@@ -54,6 +54,7 @@ struct greenlet {
   struct hub *hub;
   uint8_t state;               /* enum greenlet_state */
   bool begun;                  /* has run */
+  bool weak;                   /* the host wants to know when it is made ready */
   bool told;                   /* dead, and all links know */
   unsigned holders;            /* whose parent this is; kept until they go */
   struct wait wait;
@@ -130,6 +131,9 @@ int greenlet_kill(struct greenlet *greenlet, void *error);
 
 /* Take the oldest pending error; NULL if there is none. */
 void *greenlet_take_error(struct greenlet *greenlet);
+
+/* The oldest pending error, left where it is; NULL if there is none. */
+void *greenlet_first_error(const struct greenlet *greenlet);
 
 /* Wait until the greenlet is dead; as waiter_park. */
 int greenlet_join(struct greenlet *greenlet, double seconds);

@@ -36,6 +36,8 @@ struct greenlet *hub_next(struct hub *hub) {
 int hub_transfer(struct hub *hub, struct greenlet *target) {
   struct greenlet *origin = hub->current;
   uint8_t state = target->state;
+  if (__builtin_expect(target->weak, 0))
+    hub->host->revived(target);
   hub->origin = origin;
   hub->current = target;
   target->state = GREENLET_RUNNING;
@@ -102,8 +104,6 @@ static void poll(struct hub *hub, bool wait) {
     stack_pool_trim(&hub->stacks);
     hub->trimmed = hub->now;
   }
-  if (wait && hub->host->idle)
-    hub->host->idle(hub);
   wait = wait && list_empty(&hub->ready) && !hub->no_wait && arm(hub);
   hub->no_wait = false;
   hub->iteration++;
@@ -176,7 +176,8 @@ static void *run(struct greenlet *self, void *arg) {
 int hub_join(struct hub *hub, double seconds) {
   if (hub->current != &hub->main)
     return -EPERM;
-  return waiter_park(hub, WAIT_HUB, NULL, NULL, seconds, true);
+  /* Without ref: its own limit is nothing that is left to run. */
+  return waiter_park(hub, WAIT_HUB, NULL, NULL, seconds, false);
 }
 
 static void leave_turns(struct greenlet *greenlet) {
@@ -195,6 +196,36 @@ int hub_wait_turn(struct hub *hub, bool nowait) {
 void hub_update_now(struct hub *hub) {
   ev_now_update(hub->loop);
   hub->now = clock_seconds();
+}
+
+/* ---- Small numbers ---- */
+
+static int ident_grow(struct hub *hub) {
+  size_t words = hub->ident_words ? hub->ident_words * 2 : 4;
+  uint64_t *idents = realloc(hub->idents, words * sizeof *idents);
+  if (!idents)
+    return -ENOMEM;
+  for (size_t i = hub->ident_words; i < words; i++)
+    idents[i] = 0;
+  hub->idents = idents;
+  hub->ident_words = words;
+  return 0;
+}
+
+int hub_take_ident(struct hub *hub) {
+  size_t word = 0;
+  while (word < hub->ident_words && !~hub->idents[word])
+    word++;
+  if (word == hub->ident_words && ident_grow(hub) < 0)
+    return -ENOMEM;
+  int bit = __builtin_ctzll(~hub->idents[word]);
+  hub->idents[word] |= 1ull << bit;
+  return (int)word * 64 + bit;
+}
+
+void hub_release_ident(struct hub *hub, int ident) {
+  if (ident >= 0)
+    hub->idents[ident / 64] &= ~(1ull << (ident % 64));
 }
 
 /* ---- Life ---- */
@@ -229,7 +260,7 @@ int hub_init(struct hub *hub, unsigned slots, size_t slot_bytes, const struct hu
     return result;
   timers_init(&hub->timers);
   hub->loop = ev_loop_new(EVFLAG_AUTO);
-  if (!hub->loop || stack_reserve(&hub->stacks) < 0) {
+  if (!hub->loop || stack_begin(&hub->stacks, &hub->self.stack) < 0) {
     hub_term(hub);
     return -ENOMEM;
   }

@@ -44,8 +44,8 @@ struct hub_host {
   bool (*exit_value)(struct hub *, void *error, void **value);
   /* Control has arrived in the current greenlet. Only while hub->traced. */
   void (*arrived)(struct hub *, struct greenlet *origin);
-  /* About to wait for events, or to find that none can come. */
-  void (*idle)(struct hub *);
+  /* A greenlet with `weak` set is made ready or switched to. */
+  void (*revived)(struct greenlet *);
 };
 
 struct hub {
@@ -108,6 +108,11 @@ static inline void hub_call(struct hub *hub, struct callback *callback) {
 /* Read the clock and let the loop know. */
 void hub_update_now(struct hub *hub);
 
+/* The lowest number >= 0 that is not taken; -ENOMEM when there is no room to
+ * note it. Released by greenlets when they die; a negative one is ignored. */
+int hub_take_ident(struct hub *hub);
+void hub_release_ident(struct hub *hub, int ident);
+
 /* Can anything still happen that would make a greenlet ready? */
 bool hub_alive(const struct hub *hub);
 
@@ -128,6 +133,8 @@ void greenlet_base(struct stack_pool *stacks);
 
 /* Put a greenlet at the end of the ready queue. */
 static inline void hub_ready(struct hub *hub, struct greenlet *greenlet) {
+  if (__builtin_expect(greenlet->weak, 0))
+    hub->host->revived(greenlet);
   greenlet->state = GREENLET_READY;
   list_append(&hub->ready, &greenlet->ready.node);
 }

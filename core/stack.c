@@ -72,13 +72,15 @@ static int slot_init(const struct stack_pool *pool, struct slot *slot, char *mem
 }
 
 /* A slot outside the pool's array, for a pinned stack or as scratch. */
-static struct slot *slot_new(const struct stack_pool *pool, size_t bytes) {
+static struct slot *slot_new(struct stack_pool *pool, size_t bytes) {
   struct slot *slot = malloc(sizeof *slot);
   char *memory = slot ? map(bytes) : NULL;
   if (!memory)
     goto no_memory;
   if (slot_init(pool, slot, memory, bytes, true) < 0)
     goto no_guard;
+  slot->next_own = pool->own;
+  pool->own = slot;
   return slot;
 no_guard:
   munmap(memory, bytes);
@@ -228,11 +230,13 @@ static int copy_out(struct stack_pool *pool, struct stack *stack) {
 
 static void copy_in(struct stack_pool *pool, struct stack *stack) {
   size_t bytes = stack->image->bytes;
+  slot_forget(stack->slot);
   slot_expect(stack->slot, bytes);
   copy(stack->slot->top - bytes, stack->image->data, bytes);
   image_free(pool, stack->image);
   stack->image = NULL;
   stack->slot->owner = stack;
+  stack->slot->used = true;
 }
 
 /* The owner of a slot and the image that wants it have the same size: swap
@@ -286,6 +290,7 @@ static void go(struct stack *from, bool leaving, void *sp, const struct slot *sl
 }
 
 static void begin_on(struct stack_pool *pool, struct stack *stack, struct slot *slot) {
+  slot_forget(slot); /* who ended there left by no return */
   slot_expect(slot, 2 * STACK_IMAGE_UNIT);
   stack->slot = slot;
   slot->owner = stack;
@@ -313,10 +318,10 @@ static bool resident(const struct stack *stack) {
 
 static int make_room(struct stack_pool *pool) {
   struct stack *from = pool->from, *to = pool->to;
-  if (pool->move_always && !pool->leaving && !from->slot->own && !from->image &&
-      copy_out(pool, from) < 0)
-    return -ENOMEM;
   int result = 0;
+  /* Without memory it just stays: a debugging aid must not make switches fail. */
+  if (pool->move_always && !pool->leaving && !from->slot->own)
+    copy_out(pool, from);
   if (to->image)
     result = come_back(pool, to);
   else if (stack_fresh(to))
@@ -413,6 +418,11 @@ void stack_init(struct stack *stack, bool pinned) {
   *stack = (struct stack){.pinned = pinned};
 }
 
+int stack_begin(struct stack_pool *pool, struct stack *stack) {
+  assert(stack->pinned && stack_fresh(stack));
+  return begin_somewhere(pool, stack);
+}
+
 int stack_reserve(struct stack_pool *pool) {
   struct slot *slot = slot_take(pool, true);
   if (!slot)
@@ -470,12 +480,10 @@ void stack_pool_term(struct stack_pool *pool) {
       pool->images[class] = image->next;
       free(image);
     }
-  for (struct slot *slot; (slot = pool->free_own);) {
-    pool->free_own = slot->next;
+  for (struct slot *slot; (slot = pool->own);) {
+    pool->own = slot->next_own;
     slot_free(pool, slot);
   }
-  if (pool->scratch)
-    slot_free(pool, pool->scratch);
   for (unsigned i = 0; i < pool->count; i++)
     annotate_stack_gone(pool->slots[i].valgrind_id);
   if (pool->memory)
@@ -507,5 +515,8 @@ const struct stack *stack_pool_guard_of(const struct stack_pool *pool, const voi
   for (unsigned i = 0; i < pool->count; i++)
     if (guards(pool, &pool->slots[i], address))
       return pool->slots[i].owner;
+  for (const struct slot *slot = pool->own; slot; slot = slot->next_own)
+    if (guards(pool, slot, address))
+      return slot->owner;
   return NULL;
 }

@@ -59,6 +59,7 @@ struct slot {
   struct stack *owner;
   char *low, *top;     /* usable range, guard excluded */
   struct slot *next;   /* free list */
+  struct slot *next_own; /* list of all own slots */
   bool free;           /* on the free list, perhaps stale */
   bool recent;         /* ran since the clock hand passed */
   bool own;            /* belongs to one pinned stack or to the thread */
@@ -75,6 +76,7 @@ struct stack_pool {
   char *memory;            /* limit * slot_bytes, reserved on first need */
   struct slot *free;
   struct slot *free_own;   /* idle slots of pinned stacks that have ended */
+  struct slot *own;        /* all slots outside the array, in use or not */
   unsigned hand;           /* of the clock that looks for a slot to clear */
   bool move_always;        /* debugging: copy out at every switch */
   void (*begin)(struct stack_pool *); /* runs on each fresh stack, must not return */
@@ -113,6 +115,10 @@ int stack_reserve(struct stack_pool *pool);
 static inline bool stack_fresh(const struct stack *stack) {
   return !stack->slot;
 }
+
+/* Give a fresh pinned stack its slot now: the first switch to it cannot fail.
+ * 0 or -ENOMEM. */
+int stack_begin(struct stack_pool *pool, struct stack *stack);
 
 /*
  * Leave `from`, which runs, for `to`. Returns 0 once somebody has switched

@@ -1,0 +1,58 @@
+/*
+ * binding.h: what a program that embeds greenlua needs of the binding.
+ *
+ * A host opens Lua's libraries, calls binding_install once on the main thread,
+ * runs its chunks there (that is the main greenlet), and at the end runs
+ * binding_wait and binding_finish, both as protected calls:
+ *
+ *     luaL_openlibs(L);
+ *     binding_install(L);
+ *     ... run chunks under lua_pcall ...
+ *     lua_pushcfunction(L, binding_wait);    run on until nothing can run
+ *     lua_pcall(L, 0, 0, msgh);
+ *     lua_pushcfunction(L, binding_finish);  kill what is still blocked
+ *     lua_pcall(L, 0, 0, msgh);
+ *     status = binding_failures(L) ? 1 : 0;
+ *
+ * A stock `lua5.4` needs none of it: `require "greenlet"` calls luaopen_greenlet.
+ */
+#ifndef LUA_BINDING_BINDING_H
+#define LUA_BINDING_BINDING_H
+
+#include <lua.h>
+
+/* Open the module `greenlet` and push its table. Leaves the globals alone. */
+LUAMOD_API int luaopen_greenlet(lua_State *L);
+
+/*
+ * Make `greenlet` a global and a loaded module, and install the functions that
+ * let kills pass: pcall, xpcall, coroutine.resume, wrap, close, yield and
+ * isyieldable, os.exit. L must be the main thread with its libraries open.
+ */
+void binding_install(lua_State *L);
+
+/*
+ * A lua_CFunction for the main greenlet, no arguments: run until no greenlet
+ * can run any more, as greenlet.wait() does. Returns nothing; raises what is
+ * raised in the main greenlet meanwhile (KeyboardInterrupt, say).
+ */
+int binding_wait(lua_State *L);
+
+/*
+ * A lua_CFunction for the main greenlet, no arguments: raise GreenletExit in
+ * every greenlet that is still alive, so that its to-be-closed variables
+ * close, and wait for their ends. A greenlet that refuses to die a hundred
+ * times is left. From here on a second Ctrl-C ends the process at once.
+ */
+int binding_finish(lua_State *L);
+
+/* How many greenlets, links or callbacks died of an error that nobody took. */
+int binding_failures(lua_State *L);
+
+/*
+ * The exit status for the uncaught error at idx of the main greenlet: 3 for
+ * LoopExit (a deadlock), 130 for KeyboardInterrupt, 1 for all others.
+ */
+int binding_exit_status(lua_State *L, int idx);
+
+#endif

@@ -1,0 +1,153 @@
+/*
+ * functions.c: the functions of the module that are on a hot path, and what
+ * the Lua parts wait with.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <time.h>
+
+#include "lua_binding/runtime.h"
+
+/*** greenlet.sleep([seconds=0 [, ref=true]]): let others run, or wait. */
+static int l_sleep(lua_State *L) {
+  struct runtime *rt = l_runtime(L);
+  double seconds = luaL_optnumber(L, 1, 0);
+  if (__builtin_expect(!(seconds >= 0), 0) && seconds != -1)
+    luaL_argerror(L, 1, "seconds must not be negative");
+  bool ref = lua_isnoneornil(L, 2) || lua_toboolean(L, 2);
+  l_enter(L, rt);
+  l_leave(L, rt, waiter_sleep(&rt->hub, seconds, ref));
+  return 0;
+}
+
+/*** greenlet.kill(g [, exception]): schedule the error, wait for nothing. */
+static int l_kill_function(lua_State *L) {
+  struct handle *handle = l_check_handle(L, 1);
+  lua_settop(L, 2);
+  if (handle->state == HANDLE_DEAD)
+    return 0;
+  if (handle->pair == &handle->rt->hub_pair)
+    return luaL_argerror(L, 1, "the hub cannot be killed");
+  l_kill(L, 1, lua_isnil(L, 2) ? 0 : 2);
+  return 0;
+}
+
+/* ---- For the Lua parts ---- */
+
+/*
+ * core.park(description [, timeout]): wait for core.unpark. True when woken,
+ * false when the time is up. The description is what reports show.
+ */
+static int core_park(lua_State *L) {
+  struct runtime *rt = l_runtime(L);
+  const char *description = luaL_checkstring(L, 1);
+  struct l_time time = l_check_time(L, rt, 2);
+  l_enter(L, rt);
+  l_start_time(L, rt, &time);
+  /* The string stays on the Lua stack, so its address is good. */
+  int result = waiter_park(&rt->hub, WAIT_LINKS, description, NULL, time.seconds, true);
+  lua_pushboolean(L, l_leave_time(L, rt, &time, result) == 0);
+  return 1;
+}
+
+/* core.unpark(g): end that wait; false if g does not wait so */
+static int core_unpark(lua_State *L) {
+  const struct handle *handle = l_check_handle(L, 1);
+  struct greenlet *g = handle->pair ? handle->pair->g : NULL;
+  bool waits = g && g->state == GREENLET_WAITING && g->wait.what == WAIT_LINKS;
+  if (waits)
+    waiter_wake(g, 0);
+  lua_pushboolean(L, waits);
+  return 1;
+}
+
+/* core.check_time(value, argument, function): a timeout argument, or an error */
+static int core_check_time(lua_State *L) {
+  bool good = lua_isnoneornil(L, 1) || l_test_kind(L, 1, &timeout_kind);
+  if (!good && !lua_isnumber(L, 1))
+    return l_typeerror(L, 1, (int)luaL_checkinteger(L, 2), luaL_checkstring(L, 3), "number");
+  if (!good && !(lua_tonumber(L, 1) >= 0))
+    return l_argerror(L, (int)luaL_checkinteger(L, 2), luaL_checkstring(L, 3),
+                      "seconds must not be negative");
+  return 0;
+}
+
+static int core_callable(lua_State *L) {
+  lua_pushboolean(L, l_callable(L, 1));
+  return 1;
+}
+
+/* core.clock(): the timers' clock */
+static int core_clock(lua_State *L) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  lua_pushnumber(L, (double)now.tv_sec + (double)now.tv_nsec * 1e-9);
+  return 1;
+}
+
+static int core_in_hub(lua_State *L) {
+  lua_pushboolean(L, waiter_check(&l_runtime(L)->hub) < 0);
+  return 1;
+}
+
+/* core.count_failure(): a link or callback died of an error */
+static int core_count_failure(lua_State *L) {
+  l_runtime(L)->failures++;
+  return 0;
+}
+
+/* core.set(name, value): settings that C reads */
+static int core_set(lua_State *L) {
+  static const char *const names[] = {"track_greenlet_tree", "spawning_stack_limit",
+                                      "spawn_callbacks", NULL};
+  struct runtime *rt = l_runtime(L);
+  switch (luaL_checkoption(L, 1, NULL, names)) {
+    case 0: rt->track_tree = lua_toboolean(L, 2); break;
+    case 1: {
+      lua_Integer limit = luaL_checkinteger(L, 2);
+      luaL_argcheck(L, limit >= 0 && limit <= L_MOST_FRAMES, 2, "limit out of range");
+      rt->trail_limit = (unsigned)limit;
+      break;
+    }
+    case 2: rt->spawn_callbacks = lua_toboolean(L, 2); break;
+  }
+  return 0;
+}
+
+/* core.signal_numbers(): {INT = 2, ...} */
+static int core_signal_numbers(lua_State *L) {
+  static const struct {
+    const char *name;
+    int number;
+  } signals[] = {
+#define SIGNAL(name) {#name, SIG##name}
+      SIGNAL(HUP),  SIGNAL(INT),  SIGNAL(QUIT),   SIGNAL(ILL),   SIGNAL(TRAP),   SIGNAL(ABRT),
+      SIGNAL(BUS),  SIGNAL(FPE),  SIGNAL(KILL),   SIGNAL(USR1),  SIGNAL(SEGV),   SIGNAL(USR2),
+      SIGNAL(PIPE), SIGNAL(ALRM), SIGNAL(TERM),   SIGNAL(CHLD),  SIGNAL(CONT),   SIGNAL(STOP),
+      SIGNAL(TSTP), SIGNAL(TTIN), SIGNAL(TTOU),   SIGNAL(URG),   SIGNAL(XCPU),   SIGNAL(XFSZ),
+      SIGNAL(PROF), SIGNAL(IO),   SIGNAL(VTALRM), SIGNAL(WINCH), SIGNAL(PWR),    SIGNAL(SYS),
+#undef SIGNAL
+  };
+  lua_newtable(L);
+  for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
+    lua_pushinteger(L, signals[i].number);
+    lua_setfield(L, -2, signals[i].name);
+  }
+  return 1;
+}
+
+void l_open_functions(lua_State *L, struct runtime *rt) {
+  static const luaL_Reg functions[] = {
+      {"sleep", l_sleep},         {"kill", l_kill_function}, {"park", core_park},
+      {"unpark", core_unpark},    {"check_time", core_check_time},
+      {"callable", core_callable}, {"clock", core_clock},    {"in_hub", core_in_hub},
+      {"count_failure", core_count_failure}, {"set", core_set},
+      {"signal_numbers", core_signal_numbers}, {NULL, NULL}};
+  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->core_ref);
+  l_functions(L, rt, functions);
+  lua_getglobal(L, "tostring");
+  lua_setfield(L, -2, "tostring");
+  lua_pushliteral(L, "greenlet " GREENLUA_VERSION);
+  lua_setfield(L, -2, "version");
+  lua_pop(L, 1);
+}

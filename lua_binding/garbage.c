@@ -1,0 +1,192 @@
+/*
+ * garbage.c: greenlets that nothing can wake and nobody can reach.
+ *
+ * A pair in use is anchored, so that it lives though nobody holds its handle.
+ * Not all deserve it: one that waits for another's death, or has switched
+ * away, can only run again when somebody who holds it acts. Such a one is
+ * demoted: taken out of the anchors and held by its handle, which is held by
+ * whom it waits for. Then the collector decides.
+ *
+ *     object waited for --> handle --> L --> what the greenlet's stack holds
+ *                             ^  `--> sentinel (has __gc)
+ *                             `---------'
+ *
+ * Demotion costs a few allocations, so it is not done when a greenlet parks but
+ * once in a collector's cycle, for those that are parked then: short waits pay
+ * nothing. When a demoted greenlet becomes ready core says so (revived), and
+ * it is anchored again. When the collector finds it, the sentinel's __gc
+ * anchors it again and makes it ready with a GreenletExit, to be raised in the
+ * loop, so that its to-be-closed variables close.
+ */
+#include <stdlib.h>
+
+#include "lua_binding/runtime.h"
+
+struct sentinel {
+  struct pair *pair; /* NULL once that is gone */
+};
+
+/* Private fields of handles, and a key of the registry. */
+static char sentinel_key, waiters_key, weak_key;
+enum { ANCHORS = 1, THREADS = 2 }; /* stack of rt->aux, as in pair.c */
+
+void l_push_demoted(lua_State *L, struct pair *pair) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &weak_key);
+  lua_rawgetp(L, -1, pair);
+  lua_remove(L, -2);
+}
+
+/* Can only somebody who holds it make it run? */
+static bool demotable(const struct pair *pair) {
+  const struct greenlet *g = pair->g;
+  if (pair->demoted || pair->dying || timer_active(&g->timer) || !list_empty(&g->timeouts))
+    return false;
+  if (g->state == GREENLET_NEW || g->state == GREENLET_SUSPENDED)
+    return true;
+  return g->state == GREENLET_WAITING &&
+         (g->wait.what == WAIT_JOIN || g->wait.what == WAIT_LINKS);
+}
+
+static void make_sentinel(lua_State *L, struct pair *pair, int handle) {
+  if (pair->sentinel)
+    return;
+  struct sentinel *sentinel = lua_newuserdatauv(L, sizeof *sentinel, 1);
+  sentinel->pair = pair;
+  lua_pushvalue(L, handle);
+  lua_setiuservalue(L, -2, 1);
+  luaL_setmetatable(L, "greenlet.sentinel");
+  l_set_private(L, handle, &sentinel_key);
+  pair->sentinel = sentinel;
+}
+
+/* Have the handle of the greenlet that is waited for hold that of the waiter. */
+static void hold_by_target(lua_State *L, struct pair *pair, int handle) {
+  if (pair->g->state != GREENLET_WAITING || pair->g->wait.what != WAIT_JOIN)
+    return;
+  struct pair *target = l_pair(pair->g->wait.object);
+  if (target->demoted)
+    l_push_demoted(L, target);
+  else
+    l_push_handle(L, target);
+  if (lua_isuserdata(L, -1)) {
+    if (l_get_private(L, -1, &waiters_key) != LUA_TTABLE) {
+      lua_pop(L, 1);
+      lua_newtable(L);
+      lua_pushvalue(L, -1);
+      l_set_private(L, -3, &waiters_key);
+    }
+    lua_pushvalue(L, handle);
+    lua_rawsetp(L, -2, pair); /* one entry a waiter, however often it waits */
+    lua_pop(L, 1);
+  }
+  lua_pop(L, 1);
+}
+
+/* Take a parked pair out of the anchors. What may raise comes first. */
+void l_demote(lua_State *L, struct pair *pair) {
+  struct runtime *rt = pair->rt;
+  luaL_checkstack(L, 10, NULL);
+  l_push_handle(L, pair);
+  int handle = lua_gettop(L);
+  make_sentinel(L, pair, handle);
+  hold_by_target(L, pair, handle);
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &weak_key);
+  lua_pushvalue(L, handle);
+  lua_rawsetp(L, -2, pair);
+  lua_pop(L, 1);
+  lua_rawgeti(rt->aux, THREADS, pair->anchor);
+  lua_xmove(rt->aux, L, 1);
+  lua_setiuservalue(L, handle, UV_RESULT);
+  lua_pop(L, 1);
+  lua_pushboolean(rt->aux, false);
+  lua_rawseti(rt->aux, THREADS, pair->anchor);
+  lua_pushboolean(rt->aux, false);
+  lua_rawseti(rt->aux, ANCHORS, pair->anchor);
+  pair->demoted = pair->g->weak = true;
+}
+
+/* Anchor it again by its handle on top of aux (popped). Needs no memory: the
+ * places in the two tables are there. */
+static void promote(struct pair *pair) {
+  lua_State *aux = pair->rt->aux;
+  lua_getiuservalue(aux, -1, UV_RESULT);
+  lua_rawseti(aux, THREADS, pair->anchor);
+  lua_pushnil(aux);
+  lua_setiuservalue(aux, -2, UV_RESULT);
+  l_anchor(pair);
+  pair->demoted = pair->g->weak = false;
+}
+
+void l_revived(struct greenlet *g) {
+  struct pair *pair = l_pair(g);
+  l_push_demoted(pair->rt->aux, pair);
+  if (lua_isuserdata(pair->rt->aux, -1))
+    promote(pair);
+  else
+    lua_pop(pair->rt->aux, 1);
+}
+
+/* The pair's end: the sentinel has nothing to guard. */
+void l_dismiss_sentinel(struct pair *pair) {
+  if (pair->sentinel)
+    pair->sentinel->pair = NULL;
+  pair->sentinel = NULL;
+}
+
+/* __gc of a sentinel: if its pair is demoted, nobody can reach that. */
+static int found(lua_State *L) {
+  struct sentinel *sentinel = lua_touserdata(L, 1);
+  struct pair *pair = sentinel->pair;
+  if (!pair || pair->rt->closing)
+    return 0;
+  sentinel->pair = NULL;
+  pair->sentinel = NULL;
+  if (!pair->demoted) {
+    /* Anchored again while the collector was about to find it. */
+    return 0;
+  }
+  lua_getiuservalue(L, 1, 1);
+  lua_xmove(L, pair->rt->aux, 1);
+  promote(pair);
+  pair->dying = true;
+  if (pair->g->state == GREENLET_NEW)
+    l_abandon_new(pair);
+  else
+    greenlet_kill(pair->g, greenlet_exit);
+  return 0;
+}
+
+/* Once in a cycle of the collector: a userdata that nobody holds, made anew. */
+static int cycle(lua_State *L) {
+  struct runtime *rt = *(struct runtime **)lua_touserdata(L, 1);
+  if (rt->closing)
+    return 0;
+  struct list *head = &rt->hub.greenlets;
+  for (struct list *node = head->next; node != head; node = node->next) {
+    struct pair *pair = l_pair(container_of(node, struct greenlet, all));
+    if (demotable(pair))
+      l_demote(L, pair);
+  }
+  lua_newuserdatauv(L, sizeof rt, 0);
+  *(struct runtime **)lua_touserdata(L, -1) = rt;
+  luaL_setmetatable(L, "greenlet.cycle");
+  return 0;
+}
+
+static void make_metatable(lua_State *L, const char *name, lua_CFunction gc) {
+  luaL_newmetatable(L, name);
+  lua_pushcfunction(L, gc);
+  lua_setfield(L, -2, "__gc");
+  lua_pop(L, 1);
+}
+
+void l_open_garbage(lua_State *L, struct runtime *rt) {
+  make_metatable(L, "greenlet.sentinel", found);
+  make_metatable(L, "greenlet.cycle", cycle);
+  lua_newtable(L);
+  luaL_setmetatable(L, "greenlet.weak");
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &weak_key);
+  *(struct runtime **)lua_newuserdatauv(L, sizeof rt, 0) = rt;
+  luaL_setmetatable(L, "greenlet.cycle");
+  lua_pop(L, 1);
+}

@@ -1,0 +1,182 @@
+--- The parts of class Greenlet that are on no hot path: links, spawn
+-- callbacks, <close>, and spawn for derived classes.
+
+local core = ...
+local Greenlet = core.Greenlet
+
+-- ---- Links ----
+
+-- By greenlet: {f =, kind =} in the order in which they were added. Weak keys:
+-- a link lives as long as its greenlet can be asked for it.
+local links = setmetatable({}, { __mode = "k" })
+
+-- Greenlets whose links are being told, or will be, by a callback of their own.
+local telling = setmetatable({}, { __mode = "k" })
+
+local wants = {
+  link = function() return true end,
+  link_value = function(g) return g:successful() end,
+  link_exception = function(g) return not g:successful() end,
+}
+
+local function call_links(g)
+  local list = links[g]
+  while list and #list > 0 do
+    local entry = table.remove(list, 1)
+    if entry.kind == "rawlink" then
+      core.call_link(entry.f, g)
+    elseif wants[entry.kind](g) then
+      core.spawn_raw(entry.f, g)
+    end
+  end
+  telling[g] = nil
+end
+
+-- A rawlink runs in the hub; its error is reported and stops nobody.
+function core.call_link(f, object)
+  local ok, err, traceback = core.traced_call(f, object)
+  if not ok then core.callback_failed(f, err, traceback) end
+end
+
+function core.traced_call(f, ...)
+  local traceback
+  local results = table.pack(core.xpcall(f, function(err)
+    traceback = debug.traceback("", 2):gsub("^\n", "")
+    return err
+  end, ...))
+  if results[1] then return table.unpack(results, 1, results.n) end
+  return false, results[2], traceback
+end
+
+core.notify = call_links
+
+-- Links on a dead greenlet are told soon, in the hub, in a round of their own.
+local function tell_soon(g)
+  if not telling[g] then
+    telling[g] = true
+    core.loop:run_callback(call_links, g)
+  end
+end
+
+local function add_link(g, f, kind, quiet)
+  if not core.is_greenlet(g) then
+    core.argerror(0, kind, "Greenlet expected, got " .. core.typename(g))
+  end
+  if not core.callable(f) then
+    core.argerror(1, kind, "function expected, got " .. core.typename(f))
+  end
+  local list = links[g]
+  if not list then
+    list = {}
+    links[g] = list
+  end
+  list[#list + 1] = { f = f, kind = kind }
+  if kind ~= "link_value" and not quiet then core.take(g) end
+  if not core.watch_death(g) and not telling[g] then tell_soon(g) end
+end
+core.add_link = add_link
+
+--- Call f(g) in a raw greenlet of its own when g is dead.
+-- @param f callable; it may block
+-- @raise bad argument when f is not callable
+function Greenlet:link(f) add_link(self, f, "link") end
+
+--- The same, only if g ended without an error.
+function Greenlet:link_value(f) add_link(self, f, "link_value") end
+
+--- The same, only if g died of an error.
+function Greenlet:link_exception(f) add_link(self, f, "link_exception") end
+
+--- Call f(g) in the hub when g is dead. It must not block.
+function Greenlet:rawlink(f) add_link(self, f, "rawlink") end
+
+--- Remove one link to f; no effect if there is none. f is not called any more.
+function Greenlet:unlink(f)
+  local list = links[self]
+  for i, entry in ipairs(list or {}) do
+    if rawequal(entry.f, f) then
+      table.remove(list, i)
+      return
+    end
+  end
+end
+
+--- Remove all links.
+function Greenlet:unlink_all()
+  local list = links[self]
+  while list and #list > 0 do table.remove(list) end
+end
+
+--- How many links there are.
+-- @treturn int
+function Greenlet:has_links() return links[self] and #links[self] or 0 end
+
+-- ---- <close> ----
+
+-- Leaving a scope joins; leaving it by an error kills with that error.
+function Greenlet:__close(err)
+  if err ~= nil then
+    self:kill(err)
+  else
+    self:join()
+  end
+end
+
+-- ---- Spawning ----
+
+local callbacks, count = {}, 0
+
+--- Call f(g) at every start and start_later; adding twice calls once.
+function Greenlet.add_spawn_callback(f)
+  if not core.callable(f) then
+    core.argerror(1, "add_spawn_callback", "function expected, got " .. core.typename(f))
+  end
+  if not callbacks[f] then
+    count = count + 1
+    callbacks[f] = count
+  end
+  core.set("spawn_callbacks", true)
+end
+
+--- No longer call f; no effect for an unknown one.
+function Greenlet.remove_spawn_callback(f)
+  if f == nil then return end
+  callbacks[f] = nil
+  core.set("spawn_callbacks", next(callbacks) ~= nil)
+end
+
+function core.run_spawn_callbacks(g)
+  local list = {}
+  for f in pairs(callbacks) do list[#list + 1] = f end
+  table.sort(list, function(a, b) return callbacks[a] < callbacks[b] end)
+  for _, f in ipairs(list) do f(g) end
+end
+
+-- spawn and spawn_later are functions, not methods: each class has its own.
+local function bind(class)
+  rawset(class, "spawn", function(...)
+    local g = class(...)
+    g:start()
+    return g
+  end)
+  rawset(class, "spawn_later", function(seconds, ...)
+    if type(seconds) ~= "number" then
+      core.argerror(1, "spawn_later", "number expected, got " .. core.typename(seconds))
+    end
+    if not (seconds >= 0) then
+      core.argerror(1, "spawn_later", "seconds must not be negative")
+    end
+    local g = class(...)
+    g:start_later(seconds)
+    return g
+  end)
+end
+Greenlet.__extended = bind
+
+local spawn = Greenlet.spawn
+bind(Greenlet)
+rawset(Greenlet, "spawn", spawn)
+
+core.class_setting(Greenlet, "spawning_stack_limit", 10, function(limit)
+  core.set("spawning_stack_limit", limit)
+end)

@@ -1,0 +1,166 @@
+/*
+ * hub.c: the class Hub, and calls in the hub.
+ *
+ * How errors are reported is in hub.lua.
+ */
+#include <errno.h>
+
+#include "lua_binding/runtime.h"
+#include "lua_binding/watcher.h"
+
+static struct handle *self(lua_State *L) {
+  struct handle *handle = l_check_kind(L, 1, &handle_kind, "Hub");
+  if (handle->pair != &handle->rt->hub_pair)
+    luaL_typeerror(L, 1, "Hub");
+  return handle;
+}
+
+/* ---- Calls in the hub ---- */
+
+/* A message handler: {error, traceback}. Kills need no traceback. */
+static int with_traceback(lua_State *L) {
+  lua_createtable(L, 2, 0);
+  lua_pushvalue(L, 1);
+  lua_rawseti(L, -2, 1);
+  luaL_traceback(L, L, NULL, 1);
+  lua_rawseti(L, -2, 2);
+  return 1;
+}
+
+/* (light runtime, context, {error, traceback} or a bare error) */
+static int report_failure(lua_State *L) {
+  struct runtime *rt = lua_touserdata(L, 1);
+  l_push_core(L, rt, "callback_failed");
+  lua_insert(L, 2);
+  if (lua_istable(L, 4) && lua_rawlen(L, 4) == 2) {
+    lua_rawgeti(L, 4, 1);
+    lua_rawgeti(L, 4, 2);
+    lua_remove(L, 4);
+  }
+  lua_call(L, lua_gettop(L) - 2, 0);
+  return 0;
+}
+
+void l_call_in_hub(struct runtime *rt, int arguments) {
+  lua_State *L = rt->hub_L;
+  int function = lua_gettop(L) - arguments;
+  rt->L = L;
+  lua_pushcfunction(L, with_traceback);
+  lua_insert(L, function);
+  if (lua_pcall(L, arguments, 0, function) != LUA_OK) {
+    lua_remove(L, function); /* context, error */
+    lua_pushcfunction(L, report_failure);
+    lua_insert(L, -3);
+    lua_pushlightuserdata(L, rt);
+    lua_insert(L, -3);
+    if (lua_pcall(L, 3, 0, 0) != LUA_OK)
+      lua_pop(L, 1); /* callback_failed catches all but memory errors */
+  } else {
+    lua_pop(L, 2);
+  }
+}
+
+/* core.reports has failures to be printed. */
+static void print_reports(struct callback *callback) {
+  struct runtime *rt = container_of(callback, struct runtime, report);
+  lua_State *L = rt->hub_L;
+  lua_pushnil(L);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->print_reports_ref);
+  l_call_in_hub(rt, 0);
+}
+
+/* ---- Methods ---- */
+
+static int l_hub_wait(lua_State *L) {
+  struct runtime *rt = self(L)->rt;
+  struct l_watcher *watcher = l_check_watcher(L, 2);
+  if (watcher->closed)
+    return luaL_argerror(L, 2, "the watcher is closed");
+  l_enter(L, rt);
+  int result = watcher_wait(&watcher->watcher, -1);
+  if (result < 0)
+    l_watcher_error(L, result);
+  l_leave(L, rt, result);
+  return 0;
+}
+
+/* hub:cancel_wait(watcher, error): raise it in the greenlet that waits. */
+static int l_hub_cancel_wait(lua_State *L) {
+  struct runtime *rt = self(L)->rt;
+  struct l_watcher *watcher = lua_isnoneornil(L, 2) ? NULL : l_check_watcher(L, 2);
+  luaL_checkany(L, 3);
+  if (!watcher || !watcher->watcher.waiter)
+    return 0;
+  lua_settop(L, 3);
+  l_instantiate(L, rt);
+  void *box = l_box(L, rt);
+  if (greenlet_kill(watcher->watcher.waiter, box) < 0)
+    l_drop_error(&rt->hub, box);
+  return 0;
+}
+
+static int join(lua_State *L, struct runtime *rt, int idx) {
+  struct l_time time = l_check_time(L, rt, idx);
+  if (rt->hub.current != &rt->hub.main)
+    return l_raise(L, rt, "InvalidSwitchError",
+                   "only the main greenlet may wait for the end of the loop");
+  l_enter(L, rt);
+  l_start_time(L, rt, &time);
+  int result = l_leave_time(L, rt, &time, hub_join(&rt->hub, time.seconds));
+  lua_pushboolean(L, result == 0);
+  return 1;
+}
+
+/*** Until nothing is left to run: true, or false when the timeout expires. */
+static int l_hub_join(lua_State *L) {
+  return join(L, self(L)->rt, 2);
+}
+
+/* core.join([timeout]): the same without the object */
+static int core_join(lua_State *L) {
+  return join(L, l_runtime(L), 1);
+}
+
+static int get_ident(lua_State *L) {
+  self(L);
+  lua_pushinteger(L, 0);
+  return 1;
+}
+
+static int l_get_hub(lua_State *L) {
+  l_push_handle(L, &l_runtime(L)->hub_pair);
+  return 1;
+}
+
+static int l_getswitchinterval(lua_State *L) {
+  lua_pushnumber(L, l_runtime(L)->hub.switch_interval);
+  return 1;
+}
+
+static int l_setswitchinterval(lua_State *L) {
+  double seconds = luaL_checknumber(L, 1);
+  luaL_argcheck(L, seconds > 0, 1, "seconds must be positive");
+  l_runtime(L)->hub.switch_interval = seconds;
+  return 0;
+}
+
+void l_open_hub(lua_State *L, struct runtime *rt) {
+  static const luaL_Reg methods[] = {{"wait", l_hub_wait},
+                                     {"cancel_wait", l_hub_cancel_wait},
+                                     {"join", l_hub_join},
+                                     {"__tostring", l_greenlet_tostring},
+                                     {NULL, NULL}};
+  static const luaL_Reg getters[] = {{"minimal_ident", get_ident}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"join", core_join},
+                                       {"get_hub", l_get_hub},
+                                       {"getswitchinterval", l_getswitchinterval},
+                                       {"setswitchinterval", l_setswitchinterval},
+                                       {NULL, NULL}};
+  static const struct l_class class = {"Hub", "greenlet", NULL, methods, getters, NULL};
+  callback_init(&rt->report, print_reports);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->core_ref);
+  l_functions(L, rt, functions);
+  l_register_class(L, rt, &class);
+  lua_setfield(L, -2, "Hub");
+  lua_pop(L, 1);
+}

@@ -1,0 +1,128 @@
+--- How the hub reports errors.
+-- Every error that ends a greenlet, a link or a callback comes to
+-- hub:handle_error, which prints it or, for system errors, raises it in the
+-- main greenlet. Both it and hub:print_exception may be replaced.
+
+local core = ...
+local Hub = core.Hub
+
+core.reports = {}
+
+Hub.NOT_ERROR = { core.GreenletExit }
+Hub.SYSTEM_ERROR = { core.KeyboardInterrupt }
+
+core.getter(Hub, "exception_stream", function(hub)
+  local stream = core.exception_stream
+  if stream == nil then return io.stderr end
+  return stream
+end)
+core.setter(Hub, "exception_stream", function(hub, stream) core.exception_stream = stream end)
+
+local function one_of(classes, err)
+  for _, class in ipairs(classes) do
+    if class:class_of(err) then return true end
+  end
+  return false
+end
+
+-- tostring that never fails: a report must survive any error object.
+local function text(value)
+  local ok, result = core.pcall(core.tostring, value)
+  if ok then return result end
+  return ("(error object is a %s value whose __tostring fails)"):format(core.typename(value))
+end
+
+local function message(err)
+  if type(err) == "string" or type(err) == "number" then return core.tostring(err) end
+  local meta = core.rawmetatable(err)
+  if meta and rawget(meta, "__tostring") then return text(err) end
+  return ("(error object is a %s value)"):format(core.typename(err))
+end
+
+-- What an error is called in the last line: its class, or its message.
+local function title(err)
+  local meta = core.rawmetatable(err)
+  local class = type(meta) == "table" and rawget(meta, "__class")
+  if class then return class.__name end
+  return "error"
+end
+
+--- Print an error to hub.exception_stream.
+-- @param context what failed: a greenlet, watcher or callback, a string, or nil
+-- @param err the error value
+-- @param traceback string or nil
+function Hub:print_exception(context, err, traceback)
+  local stream = self.exception_stream
+  if not stream then return end
+  local lines = message(err)
+  if traceback then lines = lines .. "\n" .. text(traceback) end
+  lines = lines .. "\n"
+  if context ~= nil then
+    lines = ("%s%s %s failed with %s\n\n"):format(lines, os.date("!%Y-%m-%dT%H:%M:%SZ"),
+      text(context), title(err))
+  end
+  core.pcall(function() stream:write(lines) end)
+end
+
+--- What becomes of an error that ended a greenlet or callback.
+-- @param context, err, traceback as for print_exception
+function Hub:handle_error(context, err, traceback)
+  if one_of(self.SYSTEM_ERROR, err) then
+    core.kill(core.main(), err)
+  elseif not one_of(self.NOT_ERROR, err) then
+    self:print_exception(context, err, traceback)
+  end
+end
+
+-- A replaced handle_error may fail itself: then the error is printed as usual,
+-- and so is its own.
+local function handle(context, err, traceback)
+  local hub = core.get_hub()
+  local ok, failure = core.pcall(function() hub:handle_error(context, err, traceback) end)
+  if ok then return end
+  core.pcall(Hub.print_exception, hub, context, err, traceback)
+  core.pcall(Hub.print_exception, hub, "hub:handle_error", failure)
+end
+core.handle_error = handle
+
+-- Is the error one that counts for the exit status?
+local function counts(err)
+  local hub = core.get_hub()
+  return not one_of(Hub.NOT_ERROR, err) and not one_of(Hub.SYSTEM_ERROR, err)
+    and not one_of(hub.NOT_ERROR, err)
+end
+
+--- A callback in the hub, or a rawlink, has failed.
+function core.callback_failed(context, err, traceback)
+  err = core.instantiate(err)
+  if counts(err) then core.count_failure() end
+  handle(context, err, traceback)
+end
+
+--- Print the failures of greenlets. In the hub, before their links are told.
+function core.print_reports()
+  local reports = core.reports
+  core.reports = {}
+  for _, g in ipairs(reports) do
+    local err, traceback = core.failure(g)
+    if one_of(core.get_hub().SYSTEM_ERROR, err) then core.take(g) end
+    handle(g, err, traceback)
+  end
+end
+
+--- End every greenlet that is alive, so that its to-be-closed variables close.
+-- Only the main greenlet may call it. One that refuses is left alone after a
+-- hundred rounds.
+function Hub:destroy() core.finish() end
+
+function core.finish()
+  core.default_interrupt()
+  for _ = 1, 100 do
+    local list = core.greenlets()
+    if #list == 0 then return end
+    for _, g in ipairs(list) do core.kill(g) end
+    -- Those that die take their turn now; those that wait while they close
+    -- their variables may take as long as they need.
+    core.join()
+  end
+end

@@ -1,0 +1,332 @@
+/*
+ * object.c: userdata that behave as objects of a class.
+ *
+ * What obj.key means: a field that the user assigned, else what the class or
+ * an ancestor has, else an attribute (a getter), else the class's own __index.
+ */
+#include <string.h>
+
+#include "lua_binding/runtime.h"
+
+void l_functions(lua_State *L, struct runtime *rt, const luaL_Reg *functions) {
+  for (; functions && functions->name; functions++) {
+    lua_pushlightuserdata(L, rt);
+    lua_pushcclosure(L, functions->func, 1);
+    lua_setfield(L, -2, functions->name);
+  }
+}
+
+void l_push_core(lua_State *L, struct runtime *rt, const char *field) {
+  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->core_ref);
+  lua_getfield(L, -1, field);
+  lua_remove(L, -2);
+}
+
+/* ---- Arguments ---- */
+
+/* Push "file:line: " of the innermost function that is not of greenlua. */
+static void push_where(lua_State *L) {
+  lua_Debug ar;
+  for (int level = 0; lua_getstack(L, level, &ar); level++) {
+    lua_getinfo(L, "Sl", &ar);
+    if (ar.currentline > 0 && strncmp(ar.short_src, "[greenlet", 9) != 0) {
+      lua_pushfstring(L, "%s:%d: ", ar.short_src, ar.currentline);
+      return;
+    }
+  }
+  lua_pushliteral(L, "");
+}
+
+int l_argerror(lua_State *L, int argument, const char *function, const char *message) {
+  push_where(L);
+  if (argument == 0)
+    lua_pushfstring(L, "calling '%s' on bad self (%s)", function, message);
+  else
+    lua_pushfstring(L, "bad argument #%d to '%s' (%s)", argument, function, message);
+  lua_concat(L, 2);
+  return lua_error(L);
+}
+
+static const char *type_name(lua_State *L, int idx) {
+  if (luaL_getmetafield(L, idx, "__name") == LUA_TSTRING)
+    return lua_tostring(L, -1);
+  return lua_type(L, idx) == LUA_TNONE ? "no value" : luaL_typename(L, idx);
+}
+
+int l_typeerror(lua_State *L, int idx, int argument, const char *function, const char *type) {
+  const char *message = lua_pushfstring(L, "%s expected, got %s", type, type_name(L, idx));
+  return l_argerror(L, argument, function, message);
+}
+
+bool l_callable(lua_State *L, int idx) {
+  if (lua_isfunction(L, idx))
+    return true;
+  if (luaL_getmetafield(L, idx, "__call") == LUA_TNIL)
+    return false;
+  lua_pop(L, 1);
+  return true;
+}
+
+void l_check_callable(lua_State *L, int idx) {
+  if (!l_callable(L, idx))
+    luaL_typeerror(L, idx, "function");
+}
+
+double l_check_seconds(lua_State *L, int idx) {
+  double seconds = luaL_checknumber(L, idx);
+  luaL_argcheck(L, seconds >= 0, idx, "seconds must not be negative");
+  return seconds;
+}
+
+/* core.argerror(argument, function, message) */
+static int core_argerror(lua_State *L) {
+  return l_argerror(L, (int)luaL_checkinteger(L, 1), luaL_checkstring(L, 2),
+                    luaL_checkstring(L, 3));
+}
+
+/* core.typename(value): as the messages of Lua's own library call it */
+static int core_typename(lua_State *L) {
+  lua_pushstring(L, type_name(L, 1));
+  return 1;
+}
+
+static int core_rawmetatable(lua_State *L) {
+  return lua_getmetatable(L, 1) ? 1 : 0;
+}
+
+/* ---- Userdata ---- */
+
+void *l_test_kind(lua_State *L, int idx, const void *kind) {
+  if (lua_type(L, idx) != LUA_TUSERDATA || lua_rawlen(L, idx) < sizeof(void *))
+    return NULL;
+  const void **object = lua_touserdata(L, idx);
+  return *object == kind ? object : NULL;
+}
+
+void *l_check_kind(lua_State *L, int idx, const void *kind, const char *name) {
+  void *object = l_test_kind(L, idx, kind);
+  if (!object)
+    luaL_typeerror(L, idx, name);
+  return object;
+}
+
+void *l_new_object(lua_State *L, int class, size_t bytes, int user_values, const void *kind) {
+  class = lua_absindex(L, class);
+  const void **object = lua_newuserdatauv(L, bytes, user_values);
+  memset(object, 0, bytes);
+  *object = kind;
+  lua_getfield(L, class, "__meta");
+  lua_setmetatable(L, -2);
+  return object;
+}
+
+void l_push_fields(lua_State *L, int idx) {
+  idx = lua_absindex(L, idx);
+  if (lua_getiuservalue(L, idx, UV_FIELDS) == LUA_TTABLE)
+    return;
+  lua_pop(L, 1);
+  lua_createtable(L, 0, 2);
+  lua_pushvalue(L, -1);
+  lua_setiuservalue(L, idx, UV_FIELDS);
+}
+
+int l_get_private(lua_State *L, int idx, const void *key) {
+  if (lua_getiuservalue(L, idx, UV_FIELDS) != LUA_TTABLE) {
+    lua_pop(L, 1);
+    lua_pushnil(L);
+    return LUA_TNIL;
+  }
+  int type = lua_rawgetp(L, -1, key);
+  lua_remove(L, -2);
+  return type;
+}
+
+void l_set_private(lua_State *L, int idx, const void *key) {
+  l_push_fields(L, idx);
+  lua_insert(L, -2);
+  lua_rawsetp(L, -2, key);
+  lua_pop(L, 1);
+}
+
+/* ---- obj.key ---- */
+
+/* Upvalues of the accessors: the class, its getters or setters, the getters. */
+enum { CLASS = 1, ATTRIBUTES, GETTERS };
+#define UP(n) lua_upvalueindex(n)
+
+static bool push_field(lua_State *L) {
+  if (lua_getiuservalue(L, 1, UV_FIELDS) != LUA_TTABLE)
+    return false;
+  lua_pushvalue(L, 2);
+  return lua_rawget(L, -2) != LUA_TNIL;
+}
+
+/* What a class written in Lua says about keys that nobody knows. */
+static int ask_class(lua_State *L, const char *event, int arguments) {
+  lua_settop(L, arguments);
+  lua_getfield(L, UP(CLASS), event);
+  if (lua_isfunction(L, -1)) {
+    lua_insert(L, 1);
+    lua_call(L, arguments, 1);
+    return 1;
+  }
+  if (!lua_istable(L, -1) || arguments != 2)
+    return 0;
+  lua_pushvalue(L, 2);
+  lua_gettable(L, -2);
+  return 1;
+}
+
+static int object_index(lua_State *L) {
+  if (push_field(L))
+    return 1;
+  lua_settop(L, 2);
+  lua_pushvalue(L, 2);
+  if (lua_gettable(L, UP(CLASS)) != LUA_TNIL)
+    return 1;
+  lua_settop(L, 2);
+  lua_pushvalue(L, 2);
+  if (lua_rawget(L, UP(ATTRIBUTES)) == LUA_TNIL)
+    return ask_class(L, "__index", 2);
+  lua_insert(L, 1);
+  lua_settop(L, 2);
+  lua_call(L, 1, 1);
+  return 1;
+}
+
+static int object_newindex(lua_State *L) {
+  lua_pushvalue(L, 2);
+  if (lua_rawget(L, UP(ATTRIBUTES)) != LUA_TNIL) {
+    lua_pushvalue(L, 1);
+    lua_pushvalue(L, 3);
+    lua_call(L, 2, 0);
+    return 0;
+  }
+  lua_pushvalue(L, 2);
+  if (lua_rawget(L, UP(GETTERS)) != LUA_TNIL) {
+    push_where(L);
+    lua_pushfstring(L, "attribute '%s' is read-only", lua_tostring(L, 2));
+    lua_concat(L, 2);
+    return lua_error(L);
+  }
+  lua_settop(L, 3);
+  lua_getfield(L, UP(CLASS), "__newindex");
+  if (lua_isfunction(L, -1))
+    return ask_class(L, "__newindex", 3);
+  lua_settop(L, 3);
+  l_push_fields(L, 1);
+  lua_insert(L, 2);
+  lua_settable(L, 2);
+  return 0;
+}
+
+static void push_attributes(lua_State *L, const char *field) {
+  if (lua_getfield(L, 1, field) != LUA_TTABLE) {
+    lua_pop(L, 1);
+    lua_newtable(L);
+  }
+}
+
+/* core.accessor(class, "__index" | "__newindex"): for its metatable */
+static int core_accessor(lua_State *L) {
+  const char *event = luaL_checkstring(L, 2);
+  bool index = strcmp(event, "__index") == 0;
+  lua_getfield(L, 1, "__object");
+  if (lua_toboolean(L, -1)) {
+    lua_pushvalue(L, 1);
+    push_attributes(L, index ? "__getters" : "__setters");
+    push_attributes(L, "__getters");
+    lua_pushcclosure(L, index ? object_index : object_newindex, 3);
+    return 1;
+  }
+  if (lua_getfield(L, 1, event) == LUA_TNIL && index)
+    lua_pushvalue(L, 1);
+  return 1;
+}
+
+static void push_instance(lua_State *L) {
+  if (lua_getfield(L, 1, "__new") == LUA_TNIL) {
+    lua_pop(L, 1);
+    lua_newtable(L);
+    lua_getfield(L, 1, "__meta");
+    lua_setmetatable(L, -2);
+    return;
+  }
+  lua_pushvalue(L, 1);
+  lua_call(L, 1, 1);
+}
+
+/* Class(...): allocate and init. It is the __call of all classes. */
+static int core_construct(lua_State *L) {
+  int arguments = lua_gettop(L) - 1;
+  push_instance(L);
+  lua_insert(L, 1);             /* object, class, arguments ... */
+  lua_getfield(L, 2, "init");
+  lua_replace(L, 2);
+  lua_pushvalue(L, 1);
+  lua_insert(L, 3);             /* object, init, object, arguments ... */
+  lua_call(L, arguments + 1, 0);
+  return 1;
+}
+
+/* ---- Classes ---- */
+
+static void set_attributes(lua_State *L, struct runtime *rt, const char *field,
+                           const luaL_Reg *functions) {
+  int class = lua_gettop(L);
+  lua_newtable(L);
+  if (lua_getfield(L, class, field) == LUA_TTABLE) {
+    for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
+      lua_pushvalue(L, -2);
+      lua_pushvalue(L, -2);
+      lua_rawset(L, -6);
+    }
+  }
+  lua_pop(L, 1);
+  l_functions(L, rt, functions);
+  lua_pushstring(L, field);
+  lua_insert(L, -2);
+  lua_rawset(L, class);
+}
+
+static void set_accessor(lua_State *L, const char *event) {
+  lua_getfield(L, -1, "__meta");
+  lua_pushcfunction(L, core_accessor);
+  lua_pushvalue(L, -3);
+  lua_pushstring(L, event);
+  lua_call(L, 2, 1);
+  lua_setfield(L, -2, event);
+  lua_pop(L, 1);
+}
+
+void l_register_class(lua_State *L, struct runtime *rt, const struct l_class *class) {
+  l_push_core(L, rt, class->parent);
+  lua_getfield(L, -1, "extend");
+  lua_insert(L, -2);
+  lua_pushstring(L, class->name);
+  lua_call(L, 2, 1);
+  lua_pushboolean(L, true);
+  lua_setfield(L, -2, "__object");
+  if (class->allocate) {
+    luaL_Reg allocate[] = {{"__new", class->allocate}, {NULL, NULL}};
+    l_functions(L, rt, allocate);
+  }
+  l_functions(L, rt, class->methods);
+  set_attributes(L, rt, "__getters", class->getters);
+  set_attributes(L, rt, "__setters", class->setters);
+  set_accessor(L, "__index");
+  set_accessor(L, "__newindex");
+}
+
+int l_object_open(lua_State *L, struct runtime *rt) {
+  static const luaL_Reg functions[] = {
+      {"argerror", core_argerror},   {"typename", core_typename},
+      {"rawmetatable", core_rawmetatable}, {"accessor", core_accessor},
+      {"construct", core_construct}, {NULL, NULL},
+  };
+  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->core_ref);
+  /* Without upvalue: accessor and construct are also called as plain C. */
+  luaL_setfuncs(L, functions, 0);
+  lua_pop(L, 1);
+  return 0;
+}

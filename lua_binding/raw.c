@@ -1,0 +1,362 @@
+/*
+ * raw.c: the class greenlet, Python's switching primitive.
+ *
+ * Values go from switch to switch through rt->transfer. The parent that a
+ * script sees is a private field of the handle; core's own pointers are set
+ * from it when a greenlet first runs.
+ */
+#include <errno.h>
+
+#include "lua_binding/runtime.h"
+
+static char parent_key;
+
+static struct handle *self(lua_State *L) {
+  return l_check_kind(L, 1, &handle_kind, "greenlet");
+}
+
+/* ---- Parents ---- */
+
+/* Push the parent of the handle at idx; nil for main. */
+static void push_parent(lua_State *L, struct runtime *rt, int idx) {
+  const struct handle *handle = lua_touserdata(L, idx);
+  idx = lua_absindex(L, idx);
+  if (handle == rt->main_pair.handle)
+    lua_pushnil(L);
+  else if (handle == rt->hub_pair.handle)
+    l_push_handle(L, &rt->main_pair);
+  else if (!handle->raw || l_get_private(L, idx, &parent_key) == LUA_TNIL)
+    l_push_handle(L, &rt->hub_pair);
+}
+
+/* Push the nearest of the handle at idx and its ancestors that is not dead. */
+static struct handle *push_living(lua_State *L, struct runtime *rt, int idx) {
+  lua_pushvalue(L, idx);
+  for (struct handle *handle; (handle = lua_touserdata(L, -1))->state == HANDLE_DEAD;) {
+    push_parent(L, rt, -1);
+    lua_remove(L, -2);
+  }
+  return lua_touserdata(L, -1);
+}
+
+/*
+ * Give the handle at idx, and those of its ancestors that need one, a pair,
+ * and tell core of the parents. A loop: a chain of parents may be long.
+ */
+static struct pair *prepare(lua_State *L, struct runtime *rt, int idx) {
+  struct pair *below = NULL;
+  lua_pushvalue(L, idx);
+  for (;;) {
+    const struct handle *handle = lua_touserdata(L, -1);
+    bool known = handle->pair != NULL;
+    /* An ancestor that is not started yet may well be abandoned. */
+    struct pair *pair = below ? l_prepare_resting(L, rt, -1) : l_prepare(L, rt, -1);
+    if (below)
+      greenlet_set_parent(below->g, pair->g);
+    if (known || !handle->raw)
+      break;
+    push_parent(L, rt, -1);
+    push_living(L, rt, -1);
+    lua_replace(L, -3);
+    lua_pop(L, 1);
+    below = pair;
+  }
+  lua_pop(L, 1);
+  return ((struct handle *)lua_touserdata(L, idx))->pair;
+}
+
+static int get_parent(lua_State *L) {
+  push_parent(L, self(L)->rt, 1);
+  return 1;
+}
+
+static void check_cycle(lua_State *L, struct runtime *rt) {
+  lua_pushvalue(L, 2);
+  while (!lua_isnil(L, -1)) {
+    if (lua_rawequal(L, -1, 1))
+      luaL_error(L, "cyclic parent chain");
+    push_parent(L, rt, -1);
+    lua_remove(L, -2);
+  }
+  lua_pop(L, 1);
+}
+
+static int set_parent(lua_State *L) {
+  struct handle *handle = self(L);
+  struct runtime *rt = handle->rt;
+  if (!l_test_handle(L, 2))
+    return luaL_error(L, "the parent of a greenlet must be a greenlet (got %s)",
+                      luaL_typename(L, 2));
+  if (handle->pair == &rt->main_pair || handle->pair == &rt->hub_pair || !handle->raw)
+    return luaL_error(L, "the parent of this greenlet cannot be set");
+  check_cycle(L, rt);
+  lua_pushvalue(L, 2);
+  l_set_private(L, 1, &parent_key);
+  if (handle->pair && handle->state != HANDLE_DEAD) {
+    push_living(L, rt, 2);
+    greenlet_set_parent(handle->pair->g, prepare(L, rt, lua_gettop(L))->g);
+  }
+  return 0;
+}
+
+/* ---- Switching ---- */
+
+/* Back from a raw switch: push what was passed. */
+static int back(lua_State *L, struct runtime *rt, int result, const void *answer) {
+  if (result < 0)
+    lua_settop(rt->transfer, 0);
+  l_leave(L, rt, result);
+  return answer == l_values ? l_receive_values(L, rt) : 0;
+}
+
+/* Switch to the living handle at idx with the `values` values on top. */
+static int switch_to(lua_State *L, struct runtime *rt, int idx, int values) {
+  void *answer = NULL;
+  struct pair *pair = prepare(L, rt, idx);
+  if (!l_send_values(L, rt, values))
+    return luaL_error(L, "too many values in a switch");
+  rt->throwing = false;
+  pair->handle->state = HANDLE_LIVE;
+  int result = greenlet_switch(pair->g, l_values, &answer);
+  return back(L, rt, result, answer);
+}
+
+/*** Run it until somebody switches back. */
+static int l_raw_switch(lua_State *L) {
+  struct runtime *rt = self(L)->rt;
+  int values = lua_gettop(L) - 1;
+  l_enter(L, rt);
+  push_living(L, rt, 1);
+  lua_replace(L, 1);
+  return switch_to(L, rt, 1, values);
+}
+
+/* A dead one passes the error on: an exit as a value. */
+static int throw_up(lua_State *L, struct runtime *rt) {
+  push_living(L, rt, 1);
+  lua_replace(L, 1);
+  l_push_exception(L, rt, 2);
+  const struct handle *living = lua_touserdata(L, 1);
+  if (l_is_exit(L, -1))
+    return switch_to(L, rt, 1, 1);
+  if (living->pair == &rt->hub_pair) /* which takes no errors */
+    return l_error(L);
+  lua_replace(L, 2);
+  return -1;
+}
+
+/*** Raise an error in it, now; see the manual. */
+static int l_raw_throw(lua_State *L) {
+  struct handle *handle = self(L);
+  struct runtime *rt = handle->rt;
+  void *answer = NULL;
+  lua_settop(L, 2);
+  if (handle->pair == &rt->hub_pair)
+    return l_raise(L, rt, "InvalidSwitchError", "cannot throw into the hub");
+  if (!handle->raw && handle->state == HANDLE_DEAD)
+    return 0;
+  if (!handle->raw && (!handle->pair || !handle->pair->g->begun)) {
+    l_kill(L, 1, 2);
+    return 0;
+  }
+  l_enter(L, rt);
+  if (handle->state == HANDLE_DEAD) {
+    int values = throw_up(L, rt);
+    if (values >= 0)
+      return values;
+  }
+  struct pair *pair = prepare(L, rt, 1);
+  pair->handle->taken = true;
+  l_push_exception(L, rt, 2);
+  void *box = l_box(L, rt);
+  rt->throwing = true;
+  lua_settop(rt->transfer, 0);
+  int result = greenlet_throw(pair->g, box, &answer);
+  return back(L, rt, result, answer);
+}
+
+/* ---- State ---- */
+
+static int get_dead(lua_State *L) {
+  lua_pushboolean(L, self(L)->state == HANDLE_DEAD);
+  return 1;
+}
+
+static int get_active(lua_State *L) {
+  const struct handle *handle = self(L);
+  lua_pushboolean(L, handle->state != HANDLE_DEAD && handle->pair && handle->pair->g->begun);
+  return 1;
+}
+
+static int get_loop(lua_State *L) {
+  l_push_core(L, self(L)->rt, "loop");
+  return 1;
+}
+
+/* ---- Making ---- */
+
+static int l_raw_allocate(lua_State *L) {
+  l_new_handle(L, l_runtime(L), 1)->raw = true;
+  return 1;
+}
+
+/* Check the run argument at 2: a callable, or absent where the class has _run,
+ * which makes it false. */
+void l_check_run(lua_State *L) {
+  if (lua_gettop(L) < 2)
+    lua_settop(L, 2);
+  bool absent = lua_isnil(L, 2);
+  bool good = absent ? lua_getfield(L, 1, "_run") != LUA_TNIL : l_callable(L, 2);
+  if (!good) {
+    lua_getmetatable(L, 1);
+    lua_getfield(L, -1, "__name");
+    l_typeerror(L, 2, 1, lua_tostring(L, -1), "function");
+  }
+  if (absent) {
+    lua_pushboolean(L, false);
+    lua_replace(L, 2);
+    lua_pop(L, 1);
+  }
+}
+
+/* greenlet(run [, parent]) */
+static int l_raw_init(lua_State *L) {
+  struct handle *handle = self(L);
+  struct runtime *rt = handle->rt;
+  lua_settop(L, 3);
+  l_check_run(L);
+  if (lua_isnil(L, 3))
+    l_push_handle(L, l_current(rt));
+  else if (!l_test_handle(L, 3))
+    return l_typeerror(L, 3, 2, "greenlet", "greenlet");
+  else
+    lua_pushvalue(L, 3);
+  l_set_private(L, 1, &parent_key);
+  lua_createtable(L, 1, 1);
+  lua_pushvalue(L, 2);
+  lua_rawseti(L, -2, 1);
+  lua_pushinteger(L, 0);
+  lua_setfield(L, -2, "n");
+  handle->packed_run = true;
+  lua_setiuservalue(L, 1, UV_RUN);
+  return 0;
+}
+
+/*** greenlet.spawn_raw(f, ...): a raw greenlet scheduled under the hub. */
+static int l_spawn_raw(lua_State *L) {
+  l_check_callable(L, 1);
+  l_spawn_fast(L, l_runtime(L), true);
+  return 1;
+}
+
+/*** greenlet.getcurrent(): the running greenlet. */
+static int l_getcurrent(lua_State *L) {
+  l_push_handle(L, l_current(l_runtime(L)));
+  return 1;
+}
+
+/* ---- Tracing ---- */
+
+/* (light runtime, light origin) */
+static int call_trace(lua_State *L) {
+  struct runtime *rt = lua_touserdata(L, 1);
+  struct greenlet *origin = lua_touserdata(L, 2);
+  bool thrown = rt->throwing || greenlet_first_error(rt->hub.current);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->trace_ref);
+  lua_pushstring(L, thrown ? "throw" : "switch");
+  if (l_pair(origin)->handle)
+    l_push_handle(L, l_pair(origin));
+  else
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &l_ended_key);
+  l_push_handle(L, l_current(rt));
+  lua_call(L, 3, 0);
+  return 0;
+}
+
+/* (light runtime, error) -> light box; the trace ends. */
+static int box_trace_error(lua_State *L) {
+  struct runtime *rt = lua_touserdata(L, 1);
+  luaL_unref(L, LUA_REGISTRYINDEX, rt->trace_ref);
+  rt->trace_ref = LUA_NOREF;
+  lua_pushlightuserdata(L, l_box(L, rt));
+  return 1;
+}
+
+void l_arrived(struct hub *hub, struct greenlet *origin) {
+  struct runtime *rt = hub->data;
+  lua_State *aux = rt->aux;
+  if (rt->tracing || rt->trace_ref == LUA_NOREF || !lua_checkstack(aux, 8))
+    return;
+  rt->tracing = true;
+  lua_pushcfunction(aux, call_trace);
+  lua_pushlightuserdata(aux, rt);
+  lua_pushlightuserdata(aux, origin);
+  if (lua_pcall(aux, 2, 0, 0) != LUA_OK) {
+    hub->traced = false;
+    lua_pushcfunction(aux, box_trace_error);
+    lua_insert(aux, -2);
+    lua_pushlightuserdata(aux, rt);
+    lua_insert(aux, -2);
+    if (lua_pcall(aux, 2, 1, 0) == LUA_OK && hub->current != &hub->self)
+      greenlet_throw(hub->current, lua_touserdata(aux, -1), NULL);
+    lua_pop(aux, 1);
+  }
+  rt->tracing = false;
+}
+
+static int l_gettrace(lua_State *L) {
+  struct runtime *rt = l_runtime(L);
+  if (rt->trace_ref == LUA_NOREF)
+    return 0;
+  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->trace_ref);
+  return 1;
+}
+
+/*** greenlet.settrace(f): call f(event, origin, target) at each switch. */
+static int l_settrace(lua_State *L) {
+  struct runtime *rt = l_runtime(L);
+  if (!lua_isnoneornil(L, 1))
+    l_check_callable(L, 1);
+  lua_settop(L, 1);
+  l_gettrace(L);
+  lua_settop(L, 2);
+  luaL_unref(L, LUA_REGISTRYINDEX, rt->trace_ref);
+  rt->trace_ref = LUA_NOREF;
+  rt->hub.traced = !lua_isnil(L, 1);
+  if (rt->hub.traced) {
+    lua_pushvalue(L, 1);
+    rt->trace_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+  }
+  return 1;
+}
+
+void l_open_raw(lua_State *L, struct runtime *rt) {
+  static const luaL_Reg methods[] = {{"init", l_raw_init},
+                                     {"switch", l_raw_switch},
+                                     {"throw", l_raw_throw},
+                                     {"__tostring", l_greenlet_tostring},
+                                     {NULL, NULL}};
+  static const luaL_Reg getters[] = {{"parent", get_parent}, {"dead", get_dead},
+                                     {"active", get_active}, {"loop", get_loop},
+                                     {"name", l_get_name},   {NULL, NULL}};
+  static const luaL_Reg setters[] = {{"parent", set_parent}, {"name", l_set_name},
+                                     {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"getcurrent", l_getcurrent},
+                                       {"settrace", l_settrace},
+                                       {"gettrace", l_gettrace},
+                                       {NULL, NULL}};
+  static const struct l_class class = {"greenlet", "class", l_raw_allocate,
+                                       methods, getters, setters};
+  rt->trace_ref = LUA_NOREF;
+  lua_pushboolean(L, false);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &l_ended_key);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->core_ref);
+  l_functions(L, rt, functions);
+  l_register_class(L, rt, &class);
+  lua_pushlightuserdata(L, rt);
+  lua_pushvalue(L, -2);
+  lua_pushcclosure(L, l_spawn_raw, 2);
+  lua_setfield(L, -3, "spawn_raw");
+  lua_setfield(L, -2, "greenlet");
+  lua_pop(L, 1);
+}

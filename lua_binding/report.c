@@ -1,0 +1,173 @@
+/*
+ * report.c: what greenlets are doing.
+ *
+ * A greenlet that rests has a chain of Lua threads: its base, and the
+ * coroutines that it was inside of, down to the one that gave way. The chain
+ * is read from the frames: a thread that is not the innermost has resume or a
+ * wrapped function on top, which holds the next.
+ */
+#include "lua_binding/runtime.h"
+#include "lua_binding/watcher.h"
+
+enum { DEEPEST = 200 };
+
+/* The thread that the top frame of `thread` has resumed, or NULL. */
+static lua_State *resumed_by(lua_State *thread) {
+  lua_State *next = NULL;
+  lua_Debug ar;
+  if (!lua_getstack(thread, 0, &ar) || !lua_checkstack(thread, 3))
+    return NULL;
+  if (lua_getlocal(thread, &ar, 1)) {
+    next = lua_tothread(thread, -1);
+    lua_pop(thread, 1);
+  }
+  lua_getinfo(thread, "f", &ar);
+  for (int i = 1; !next && i <= 2 && lua_getupvalue(thread, -1, i); i++) {
+    next = lua_tothread(thread, -1);
+    lua_pop(thread, 1);
+  }
+  lua_pop(thread, 1);
+  return next == thread ? NULL : next;
+}
+
+/* Fill threads[] from the base to the innermost; returns how many. */
+static int chain(const struct pair *pair, lua_State **threads) {
+  int count = 0;
+  lua_State *thread = pair->L;
+  while (thread && count < DEEPEST - 1) {
+    threads[count++] = thread;
+    if (thread == pair->at)
+      return count;
+    thread = resumed_by(thread);
+  }
+  threads[count++] = pair->at; /* resumed in a way that we cannot see */
+  return count;
+}
+
+void l_push_traceback(lua_State *L, struct pair *pair) {
+  lua_State *threads[DEEPEST];
+  if (!pair->g->begun) {
+    lua_pushliteral(L, "stack traceback:\n\t(not started)");
+    return;
+  }
+  if (pair == l_current(pair->rt))
+    pair->at = L;
+  int count = chain(pair, threads);
+  luaL_traceback(L, threads[count - 1], NULL, threads[count - 1] == L ? 1 : 0);
+  for (int i = count - 2; i >= 0; i--) {
+    luaL_traceback(L, threads[i], NULL, 0);
+    luaL_gsub(L, lua_tostring(L, -1), "stack traceback:", "");
+    lua_remove(L, -2);
+    lua_concat(L, 2);
+  }
+}
+
+/* Push "file:line" of the innermost script line, or "?". */
+void l_push_place(lua_State *L, struct pair *pair) {
+  lua_State *threads[DEEPEST];
+  lua_Debug ar;
+  int count = pair->g->begun ? chain(pair, threads) : 0;
+  while (count-- > 0)
+    for (int level = 0; lua_getstack(threads[count], level, &ar); level++) {
+      lua_getinfo(threads[count], "Sl", &ar);
+      if (ar.currentline > 0 && ar.short_src[0] != '[') {
+        lua_pushfstring(L, "%s:%d", ar.short_src, ar.currentline);
+        return;
+      }
+    }
+  lua_pushliteral(L, "?");
+}
+
+static void push_join(lua_State *L, const struct greenlet *target) {
+  lua_pushliteral(L, "join of ");
+  l_push_handle(L, l_pair(target));
+  l_push_core(L, l_pair(target)->rt, "tostring");
+  lua_insert(L, -2);
+  lua_call(L, 1, 1);
+  lua_concat(L, 2);
+}
+
+/* Push what the greenlet does: "join of <...>", "sleep", "ready". */
+void l_push_wait(lua_State *L, struct pair *pair) {
+  const struct greenlet *g = pair->g;
+  const struct wait *wait = &g->wait;
+  if (g->state == GREENLET_NEW)
+    lua_pushliteral(L, "its start");
+  else if (g->state == GREENLET_READY && (!g->begun || wait->result >= 0))
+    lua_pushliteral(L, "its turn");
+  else if (wait->what == WAIT_JOIN)
+    push_join(L, wait->object);
+  else if (wait->what == WAIT_WATCHER)
+    l_push_watcher_wait(L, wait->object);
+  else if (wait->what == WAIT_LINKS && wait->object)
+    lua_pushstring(L, wait->object);
+  else
+    lua_pushstring(L, wait->what ? wait->what : "nothing");
+}
+
+static struct pair *check_living(lua_State *L) {
+  return l_check_handle(L, 1)->pair;
+}
+
+/* core.describe(g): what it waits for, where, for how many seconds, and where
+ * it was spawned; nothing for one that is not alive */
+static int core_describe(lua_State *L) {
+  struct pair *pair = check_living(L);
+  if (!pair)
+    return 0;
+  const struct handle *handle = pair->handle;
+  l_push_wait(L, pair);
+  l_push_place(L, pair);
+  lua_pushnumber(L, pair->rt->hub.now - pair->g->wait.since);
+  if (handle->own_frames > 0)
+    l_push_site(L, &handle->frames[0]);
+  else
+    lua_pushnil(L);
+  return 4;
+}
+
+/* core.greenlets(): every living greenlet but main and the hub */
+static int core_greenlets(lua_State *L) {
+  struct runtime *rt = l_runtime(L);
+  struct list *head = &rt->hub.greenlets;
+  lua_Integer count = 0;
+  lua_createtable(L, (int)rt->hub.greenlet_count, 0);
+  for (struct list *node = head->next; node != head; node = node->next) {
+    struct pair *pair = l_pair(container_of(node, struct greenlet, all));
+    if (pair->demoted)
+      l_push_demoted(L, pair);
+    else
+      l_push_handle(L, pair);
+    if (lua_isuserdata(L, -1))
+      lua_rawseti(L, -2, ++count);
+    else
+      lua_pop(L, 1);
+  }
+  return 1;
+}
+
+static int core_main(lua_State *L) {
+  l_push_handle(L, &l_runtime(L)->main_pair);
+  return 1;
+}
+
+/*** greenlet.traceback(g): the stack of a greenlet, coroutines included. */
+static int l_traceback(lua_State *L) {
+  struct pair *pair = check_living(L);
+  if (pair)
+    l_push_traceback(L, pair);
+  else
+    lua_pushliteral(L, "stack traceback:\n\t(dead)");
+  return 1;
+}
+
+void l_open_report(lua_State *L, struct runtime *rt) {
+  static const luaL_Reg functions[] = {{"describe", core_describe},
+                                       {"greenlets", core_greenlets},
+                                       {"main", core_main},
+                                       {"traceback", l_traceback},
+                                       {NULL, NULL}};
+  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->core_ref);
+  l_functions(L, rt, functions);
+  lua_pop(L, 1);
+}

@@ -1,0 +1,253 @@
+/*
+ * runtime.c: opening and closing, and what a host program calls.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <lualib.h>
+
+#include "lua_binding/binding.h"
+#include "lua_binding/runtime.h"
+
+enum { DEFAULT_SLOTS = 64, DEFAULT_SLOT_BYTES = 1 << 20, DEFAULT_TRAIL = 10 };
+
+static char runtime_key;
+
+struct runtime *l_find_runtime(lua_State *L) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &runtime_key);
+  struct runtime *rt = lua_touserdata(L, -1);
+  lua_pop(L, 1);
+  return rt;
+}
+
+/* ---- The Lua parts ---- */
+
+#define PART(name) extern const char text_##name[], text_##name##_end[];
+PART(class) PART(greenlet) PART(wait) PART(hub) PART(timeout) PART(signal) PART(report)
+PART(module)
+#undef PART
+
+/* Run a part with the shared table as its argument; one result. */
+static void run_part(lua_State *L, struct runtime *rt, const char *name, const char *text,
+                     const char *end, int results) {
+  lua_pushfstring(L, "=[greenlet.%s]", name);
+  if (luaL_loadbuffer(L, text, (size_t)(end - text), lua_tostring(L, -1)) != LUA_OK)
+    lua_error(L);
+  lua_remove(L, -2);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->core_ref);
+  lua_call(L, 1, results);
+}
+#define RUN_PART(name, results) run_part(L, rt, #name, text_##name, text_##name##_end, results)
+
+/* ---- Opening ---- */
+
+static lua_State *new_thread(lua_State *L) {
+  lua_State *thread = lua_newthread(L);
+  luaL_ref(L, LUA_REGISTRYINDEX);
+  return thread;
+}
+
+static size_t setting(lua_State *L, const char *name, size_t otherwise) {
+  const char *text = getenv(name);
+  char *end;
+  if (!text || !*text)
+    return otherwise;
+  unsigned long long value = strtoull(text, &end, 10);
+  int shift = *end == 'k' || *end == 'K' ? 10 : *end == 'm' || *end == 'M' ? 20 : 0;
+  if (shift)
+    end++;
+  if (*end || *text == '-' || value > ((unsigned long long)1 << 40))
+    luaL_error(L, "%s: '%s' is no number", name, text);
+  return (size_t)(value << shift);
+}
+
+static void start_hub(lua_State *L, struct runtime *rt) {
+  size_t slots = setting(L, "GREENLUA_STACK_SLOTS", DEFAULT_SLOTS);
+  size_t bytes = setting(L, "GREENLUA_STACK_SIZE", DEFAULT_SLOT_BYTES);
+  int result = slots > 1 << 20 ? -EINVAL
+                               : hub_init(&rt->hub, (unsigned)slots, bytes, &l_host, rt);
+  if (result == -EINVAL)
+    luaL_error(L, "GREENLUA_STACK_SLOTS or GREENLUA_STACK_SIZE is out of range");
+  if (result < 0)
+    luaL_error(L, "cannot start the hub: %s", strerror(-result));
+  const char *debug = getenv("GREENLUA_STACK_MOVE");
+  rt->hub.stacks.move_always = debug && *debug && strcmp(debug, "0") != 0;
+  rt->started = true;
+}
+
+/* Give main or the hub its handle, an object of the class core.<class>. */
+static void adopt(lua_State *L, struct runtime *rt, struct pair *pair, struct greenlet *g,
+                  lua_State *thread, const char *class) {
+  pair->rt = rt;
+  pair->g = g;
+  pair->L = pair->at = thread;
+  pair->anchor = ++rt->anchors;
+  g->arg = pair;
+  l_push_core(L, rt, class);
+  struct handle *handle =
+      l_new_object(L, -1, sizeof *handle, UV_COUNT, &handle_kind);
+  handle->rt = rt;
+  handle->raw = true;
+  handle->state = HANDLE_LIVE;
+  handle->pair = pair;
+  pair->handle = handle;
+  lua_pushvalue(L, -1);
+  lua_xmove(L, rt->aux, 1);
+  l_anchor(pair);
+  lua_pop(L, 2);
+}
+
+static void name_it(lua_State *L, struct pair *pair, const char *name) {
+  l_push_handle(L, pair);
+  lua_pushstring(L, name);
+  lua_setfield(L, -2, "name");
+  lua_pop(L, 1);
+}
+
+static void free_pairs(struct runtime *rt) {
+  struct list *head = &rt->hub.greenlets;
+  while (!list_empty(head)) {
+    struct greenlet *g = container_of(head->next, struct greenlet, all);
+    list_remove(&g->all);
+    free(l_pair(g));
+  }
+  for (struct pair *pair; (pair = rt->free);) {
+    rt->free = pair->next;
+    free(pair);
+  }
+}
+
+/* __gc of the runtime: the state is being closed. Finalizers run in reverse
+ * order of their creation, so this one is among the last. */
+static int l_runtime_gc(lua_State *L) {
+  struct runtime *rt = lua_touserdata(L, 1);
+  rt->closing = true;
+  l_close_interrupt(rt);
+  /* os.exit(code, true) in a greenlet: we stand on one of the stacks. */
+  if (!rt->started || rt->hub.current != &rt->hub.main)
+    return 0;
+  rt->started = false;
+  free_pairs(rt);
+  hub_term(&rt->hub);
+  return 0;
+}
+
+static struct runtime *new_runtime(lua_State *L) {
+  struct runtime *rt = lua_newuserdatauv(L, sizeof *rt, 0);
+  memset(rt, 0, sizeof *rt);
+  lua_createtable(L, 0, 1);
+  lua_pushcfunction(L, l_runtime_gc);
+  lua_setfield(L, -2, "__gc");
+  lua_setmetatable(L, -2);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &runtime_key);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
+  rt->main_L = lua_tothread(L, -1);
+  lua_pop(L, 1);
+  rt->L = L;
+  rt->transfer = new_thread(L);
+  rt->aux = new_thread(L);
+  rt->hub_L = new_thread(L);
+  rt->trail_limit = DEFAULT_TRAIL;
+  lua_newtable(L);
+  rt->core_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+  return rt;
+}
+
+static void open_classes(lua_State *L, struct runtime *rt) {
+  l_object_open(L, rt);
+  RUN_PART(class, 0);
+  l_open_errors(L, rt);
+  l_open_raw(L, rt);
+  l_open_greenlet(L, rt);
+  l_open_timeout(L, rt);
+  l_open_loop(L, rt);
+  l_open_watcher(L, rt);
+  l_open_hub(L, rt);
+  l_open_report(L, rt);
+  l_open_protect(L, rt);
+  l_open_functions(L, rt);
+}
+
+static void open_lua_parts(lua_State *L, struct runtime *rt) {
+  RUN_PART(hub, 0);
+  RUN_PART(greenlet, 0);
+  RUN_PART(wait, 0);
+  RUN_PART(timeout, 0);
+  RUN_PART(signal, 0);
+  RUN_PART(report, 0);
+  l_push_core(L, rt, "print_reports");
+  rt->print_reports_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+}
+
+static struct runtime *open_runtime(lua_State *L) {
+  struct runtime *rt = new_runtime(L);
+  start_hub(L, rt);
+  l_pair_open(L, rt);
+  open_classes(L, rt);
+  adopt(L, rt, &rt->main_pair, &rt->hub.main, rt->main_L, "greenlet");
+  adopt(L, rt, &rt->hub_pair, &rt->hub.self, rt->hub_L, "Hub");
+  name_it(L, &rt->main_pair, "main");
+  name_it(L, &rt->hub_pair, "hub");
+  l_push_handle(L, &rt->main_pair);
+  l_mark_main(L, lua_gettop(L));
+  lua_pop(L, 1);
+  rt->track_tree = true;
+  l_open_garbage(L, rt);
+  open_lua_parts(L, rt);
+  l_open_interrupt(L, rt);
+  RUN_PART(module, 1);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->core_ref);
+  lua_pushvalue(L, -2);
+  lua_setfield(L, -2, "module");
+  lua_pop(L, 2);
+  return rt;
+}
+
+LUAMOD_API int luaopen_greenlet(lua_State *L) {
+  struct runtime *rt = l_find_runtime(L);
+  if (!rt)
+    rt = open_runtime(L);
+  l_push_core(L, rt, "module");
+  return 1;
+}
+
+/* require "greenlet.monkey" in a program that is not ours */
+LUAMOD_API int luaopen_greenlet_monkey(lua_State *L);
+LUAMOD_API int luaopen_greenlet_monkey(lua_State *L) {
+  luaopen_greenlet(L);
+  lua_getfield(L, -1, "monkey");
+  return 1;
+}
+
+/* ---- For host programs ---- */
+
+void binding_install(lua_State *L) {
+  luaL_requiref(L, "greenlet", luaopen_greenlet, 1);
+  lua_pop(L, 1);
+  l_push_core(L, l_find_runtime(L), "patch_all");
+  lua_call(L, 0, 0);
+}
+
+int binding_wait(lua_State *L) {
+  l_push_core(L, l_find_runtime(L), "join");
+  lua_call(L, 0, 0);
+  return 0;
+}
+
+int binding_finish(lua_State *L) {
+  l_push_core(L, l_find_runtime(L), "finish");
+  lua_call(L, 0, 0);
+  return 0;
+}
+
+int binding_failures(lua_State *L) {
+  return l_find_runtime(L)->failures;
+}
+
+int binding_exit_status(lua_State *L, int idx) {
+  struct runtime *rt = l_find_runtime(L);
+  if (l_is_a(L, rt, idx, "LoopExit"))
+    return 3;
+  return l_is_a(L, rt, idx, "KeyboardInterrupt") ? 130 : 1;
+}

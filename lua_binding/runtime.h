@@ -1,0 +1,332 @@
+/*
+ * runtime.h: what the files of the binding share.
+ *
+ * One runtime per Lua state: a hub, and the Lua side of its greenlets. A
+ * greenlet is three things, two of which are recycled together:
+ *
+ *     handle   the userdata that scripts hold; keeps the outcome
+ *     pair     struct greenlet + lua_State, from start to death
+ *
+ *                  pair <--> handle            anchors[pair->anchor] == handle
+ *       greenlet --'  `-- L                    threads[pair->anchor] == L
+ *
+ * Anchors: a pair in use is held by two tables, so that a greenlet that nobody
+ * holds lives while it can still run. garbage.c takes those out that can only
+ * be woken by somebody who holds them.
+ *
+ * Everything that may raise a Lua error runs in a protected call of some kind,
+ * and no Lua error ever passes a frame of core: core returns a code, and then
+ * the binding raises.
+ */
+#ifndef LUA_BINDING_RUNTIME_H
+#define LUA_BINDING_RUNTIME_H
+
+#include <lauxlib.h>
+#include <lua.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/greenlet.h"
+#include "core/hub.h"
+#include "core/watcher.h"
+
+struct handle;
+struct runtime;
+struct sentinel;
+
+struct pair {
+  struct greenlet own;      /* unless this is main's or the hub's */
+  struct greenlet *g;       /* &own, &hub.main or &hub.self */
+  struct runtime *rt;
+  lua_State *L;             /* its base thread */
+  lua_State *at;            /* the innermost thread when it last gave way */
+  struct handle *handle;    /* NULL once released */
+  int anchor;               /* index in anchors and threads */
+  int arguments;            /* on L, for the function below them */
+  bool demoted;             /* not anchored: see garbage.c */
+  bool dying;               /* killed as garbage already */
+  struct sentinel *sentinel; /* garbage.c */
+  struct link notice;       /* tells the links that Lua keeps */
+  struct pair *next;        /* free list */
+};
+
+/* Where a frame of a spawning stack was: trail.c. */
+struct trail_frame {
+  uint32_t chunk : 16, what : 1, : 15;
+  uint32_t line, defined;
+};
+
+/* NEW: not started; has a pair only if somebody joins or links it. LIVE: has a
+ * pair. DEAD: has one until its links are told. */
+enum handle_state { HANDLE_NEW, HANDLE_LIVE, HANDLE_DEAD };
+
+/* The userdata. Its user values: */
+enum {
+  UV_FIELDS = 1, /* what the user assigned, and private keys; nil at first */
+  UV_RUN,        /* the function; for a NEW one with arguments a packed table */
+  UV_RESULT,     /* dead: value, packed values or error. Alive: L, if demoted */
+  UV_SPAWNER,    /* the spawner's record: {weak = {handle}, tree = {locals}} */
+  UV_COUNT = UV_SPAWNER,
+};
+
+struct handle {
+  const void *kind;         /* &handle_kind */
+  struct runtime *rt;
+  struct pair *pair;
+  uint8_t state;
+  bool raw;                 /* class greenlet.greenlet: values go to a parent */
+  bool failed;              /* died of an error: UV_RESULT */
+  bool exited;              /* died of a GreenletExit: its value */
+  bool packed;              /* UV_RESULT is a table of values with n */
+  bool packed_run;          /* UV_RUN is {run or false, arguments ..., n} */
+  bool taken;               /* somebody took the error */
+  bool counted;             /* the error counts for the exit status */
+  bool linked;              /* has links to be told */
+  bool named;               /* tostring shows the name */
+  bool has_value;
+  int ident;                /* minimal_ident + 1 when asked for; else 0 */
+  uint8_t own_frames, spawner_frames;
+  struct trail_frame frames[];
+};
+
+enum { L_MOST_FRAMES = 250 };
+
+struct runtime {
+  struct hub hub;
+  lua_State *L;             /* the innermost Lua thread that runs */
+  lua_State *main_L, *hub_L;
+  lua_State *transfer;      /* values on their way from switch to switch */
+  lua_State *aux;           /* stack: 1 anchors, 2 threads; and for protected
+                               work that never switches */
+  struct pair main_pair, hub_pair;
+  struct pair *free;
+  int free_count, anchors;
+  int core_ref;             /* registry: the table that the Lua parts share */
+  int trace_ref;            /* settrace's function, or LUA_NOREF */
+  int print_reports_ref;    /* hub.lua prints what is in core.reports */
+  bool tracing;             /* inside it: no switches */
+  bool throwing;            /* the last raw switch was a throw */
+  bool spawn_callbacks;     /* somebody wants to know of starts */
+  bool track_tree;
+  bool started;             /* the hub is */
+  bool closing;             /* the state is being closed: nothing may wait */
+  bool mark_threads;        /* the extra space of threads is ours: protect.c */
+  unsigned trail_limit;     /* frames of a spawning stack, at most L_MOST_FRAMES */
+  int failures;             /* errors that nobody took */
+  struct callback report;   /* prints what is in core.reports */
+  struct watcher interrupt; /* async: Ctrl-C */
+};
+
+extern const char handle_kind, watcher_kind_tag, timeout_kind, loop_kind, callback_kind;
+
+/* ---- Anybody's runtime ---- */
+
+/* The runtime of a function that was made by l_functions. */
+static inline struct runtime *l_runtime(lua_State *L) {
+  return lua_touserdata(L, lua_upvalueindex(1));
+}
+
+/* The runtime of any state, from its registry; NULL if there is none. */
+struct runtime *l_find_runtime(lua_State *L);
+
+/* Set functions in the table on top, each with the runtime as upvalue 1. */
+void l_functions(lua_State *L, struct runtime *rt, const luaL_Reg *functions);
+
+/* Push a field of the table that the Lua parts share. */
+void l_push_core(lua_State *L, struct runtime *rt, const char *field);
+
+static inline struct pair *l_pair(const struct greenlet *g) {
+  return g->arg;
+}
+
+static inline struct pair *l_current(const struct runtime *rt) {
+  return l_pair(rt->hub.current);
+}
+
+/* ---- Objects: object.c ---- */
+
+/* The userdata at idx if it is of our kind, else NULL. Kinds are told by the
+ * first word, since every class derived has a metatable of its own. */
+void *l_test_kind(lua_State *L, int idx, const void *kind);
+
+/* The same, or the usual error. */
+void *l_check_kind(lua_State *L, int idx, const void *kind, const char *name);
+
+/* Make a userdata of the class at index `class` with its metatable; push it. */
+void *l_new_object(lua_State *L, int class, size_t bytes, int user_values, const void *kind);
+
+/* Push the fields table of the object at idx, made if need be. */
+void l_push_fields(lua_State *L, int idx);
+
+/* Read and write a private field: a key that no script can name. */
+int l_get_private(lua_State *L, int idx, const void *key);
+void l_set_private(lua_State *L, int idx, const void *key); /* pops the value */
+
+/* Raise `bad argument` with the position of the script that called us,
+ * whatever lies between. */
+int l_argerror(lua_State *L, int argument, const char *function, const char *message);
+int l_typeerror(lua_State *L, int idx, int argument, const char *function, const char *type);
+bool l_callable(lua_State *L, int idx);
+void l_check_callable(lua_State *L, int idx);
+double l_check_seconds(lua_State *L, int idx);
+
+/* Register a class: push core.<parent>:extend(name), with methods, getters and
+ * setters, and an allocator. */
+struct l_class {
+  const char *name, *parent;
+  lua_CFunction allocate; /* (class) -> object */
+  const luaL_Reg *methods, *getters, *setters;
+};
+void l_register_class(lua_State *L, struct runtime *rt, const struct l_class *class);
+int l_object_open(lua_State *L, struct runtime *rt);
+
+/* ---- Errors: errors.c ---- */
+
+/* Own the value on top (popped) as an error for core. May raise for memory. */
+void *l_box(lua_State *L, struct runtime *rt);
+
+/* Push what was boxed, and disown it. */
+void l_unbox(lua_State *L, struct runtime *rt, void *error);
+void l_drop_error(struct hub *hub, void *error);
+
+/* Replace a class on top of the stack by a new instance. */
+void l_instantiate(lua_State *L, struct runtime *rt);
+
+/* Marks of the value at idx's class. */
+bool l_is_uncatchable(lua_State *L, int idx);
+bool l_is_exit(lua_State *L, int idx);
+bool l_is_a(lua_State *L, struct runtime *rt, int idx, const char *class);
+
+/* Raise a new error of the named class. */
+int l_raise(lua_State *L, struct runtime *rt, const char *class, const char *format, ...);
+
+/* Raise the value on top. As lua_error, but the handler of an xpcall is not
+ * called for a kill: protect.c. */
+int l_error(lua_State *L);
+
+/* ---- Waiting: wait.c ---- */
+
+/* Before anything that switches: raises inside __gc and other forbidden
+ * places, and notes where the current greenlet is. */
+void l_enter(lua_State *L, struct runtime *rt);
+
+/* After it: raises what `result` says, but returns 0 and -ETIMEDOUT. */
+int l_leave(lua_State *L, struct runtime *rt, int result);
+
+/* A timeout argument: nil, seconds or a Timeout object. */
+struct l_time {
+  double seconds;          /* negative: for ever */
+  struct l_timeout *timeout;
+  int index;               /* of the object */
+  bool started;            /* here */
+};
+struct l_time l_check_time(lua_State *L, struct runtime *rt, int idx);
+void l_start_time(lua_State *L, struct runtime *rt, struct l_time *time);
+/* After the wait: l_leave, but the object's own expiry is -ETIMEDOUT too. */
+int l_leave_time(lua_State *L, struct runtime *rt, struct l_time *time, int result);
+/* Raise what an expiry raises. */
+int l_raise_expired(lua_State *L, struct runtime *rt, struct l_time *time);
+
+/* ---- Greenlets ---- */
+
+struct handle *l_check_handle(lua_State *L, int idx);
+struct handle *l_test_handle(lua_State *L, int idx);
+
+/* Push the handle of a living pair. */
+void l_push_handle(lua_State *L, struct pair *pair);
+
+/* Take a pair for the NEW handle at idx: pair.c. */
+struct pair *l_take_pair(lua_State *L, struct runtime *rt, int idx);
+/* The same with function and arguments loaded; or the pair that it has. */
+struct pair *l_prepare(lua_State *L, struct runtime *rt, int idx);
+/* The same for one that is not to run yet: it may become garbage. */
+struct pair *l_prepare_resting(lua_State *L, struct runtime *rt, int idx);
+/* Have the links that greenlet.lua keeps told of the death. */
+void l_attach_notice(struct pair *pair);
+struct pair *l_spawn_fast(lua_State *L, struct runtime *rt, bool raw);
+/* Check the run argument at 2 of an init: raw.c. */
+void l_check_run(lua_State *L);
+void l_mark_main(lua_State *L, int handle);
+int l_get_name(lua_State *L);
+int l_set_name(lua_State *L);
+int l_greenlet_tostring(lua_State *L);
+struct handle *l_new_handle(lua_State *L, struct runtime *rt, int class);
+/* Kill the handle at idx, not dead, by the error at `error` (0: GreenletExit),
+ * without waiting. */
+void l_kill(lua_State *L, int idx, int error);
+/* Push the error of an argument: absent is GreenletExit, a class an instance. */
+void l_push_exception(lua_State *L, struct runtime *rt, int idx);
+/* Push what a greenlet runs, as text: "function <file:line>". */
+void l_push_function_name(lua_State *L, int idx);
+void l_pair_open(lua_State *L, struct runtime *rt);
+void l_anchor(struct pair *pair);      /* with the handle on top of aux */
+
+/* Values on their way from one raw switch to another, and what stands for
+ * them in core. */
+extern char l_values[1];
+/* Registry key: while tracing, the handle of the greenlet that ended last. */
+extern char l_ended_key;
+bool l_send_values(lua_State *L, struct runtime *rt, int count);
+int l_receive_values(lua_State *L, struct runtime *rt);
+
+/* Call settrace's function: raw.c. */
+void l_arrived(struct hub *hub, struct greenlet *origin);
+extern const struct hub_host l_host;
+
+/* Record that the handle at idx, which never ran, died of the value on top. */
+void l_record_new_death(lua_State *L, int idx);
+/* Push the traceback of the handle at idx, or nil. */
+int l_push_death_traceback(lua_State *L, int idx);
+void l_take(struct handle *handle);    /* somebody took its error */
+void l_schedule_report(lua_State *L, struct runtime *rt, int idx);
+
+/* Greenlets as garbage: garbage.c. */
+void l_demote(lua_State *L, struct pair *pair);
+void l_revived(struct greenlet *g);
+void l_dismiss_sentinel(struct pair *pair);
+void l_push_demoted(lua_State *L, struct pair *pair);
+/* A demoted pair that never started is garbage: free it. */
+void l_abandon_new(struct pair *pair);
+/* Mark the threads of greenlets, so that coroutine functions know them. */
+void l_mark_threads(struct runtime *rt);
+
+/* Capture where L is into frames: trail.c. */
+unsigned l_trail(lua_State *L, struct runtime *rt, struct trail_frame *frames, unsigned limit);
+void l_push_trail(lua_State *L, const struct handle *handle);
+void l_push_site(lua_State *L, const struct trail_frame *frame);
+
+/* The innermost threads and tracebacks: report.c. */
+void l_push_traceback(lua_State *L, struct pair *pair);
+void l_push_wait(lua_State *L, struct pair *pair);
+void l_push_place(lua_State *L, struct pair *pair);
+
+/*
+ * Call the function with `arguments` arguments on top of hub_L; below it lies
+ * the context object that a failure is reported with. Pops all of it.
+ */
+void l_call_in_hub(struct runtime *rt, int arguments);
+
+/* Push the function and arguments that the object at idx keeps: callbacks and
+ * watchers alike. Returns the number of arguments. */
+enum { UV_CALLBACK = UV_FIELDS + 1, UV_PATH, UV_WATCHER_COUNT = UV_PATH };
+int l_push_callback(lua_State *L, int idx);
+/* Keep function and arguments from `first` on in the object at idx. */
+void l_keep_callback(lua_State *L, int idx, int first);
+int l_push_callback_args(lua_State *L, int idx);
+
+/* ---- Opening: one function per file, called in this order ---- */
+void l_open_errors(lua_State *L, struct runtime *rt);
+void l_open_greenlet(lua_State *L, struct runtime *rt);
+void l_open_raw(lua_State *L, struct runtime *rt);
+void l_open_timeout(lua_State *L, struct runtime *rt);
+void l_open_watcher(lua_State *L, struct runtime *rt);
+void l_open_loop(lua_State *L, struct runtime *rt);
+void l_open_hub(lua_State *L, struct runtime *rt);
+void l_open_report(lua_State *L, struct runtime *rt);
+void l_open_garbage(lua_State *L, struct runtime *rt);
+void l_open_protect(lua_State *L, struct runtime *rt);
+void l_open_interrupt(lua_State *L, struct runtime *rt);
+void l_close_interrupt(struct runtime *rt);
+void l_open_functions(lua_State *L, struct runtime *rt);
+
+#endif

@@ -1,0 +1,117 @@
+/*
+ * wait.c: the way into every wait, and the way out.
+ */
+#include <errno.h>
+
+#include "lua_binding/runtime.h"
+#include "lua_binding/timeout.h"
+
+/*
+ * A switch inside __gc would leave the collector in the middle of its work for
+ * as long as the greenlet waits. While a finalizer runs, lua_gc answers -1.
+ */
+static bool in_finalizer(lua_State *L) {
+  return lua_gc(L, LUA_GCCOUNT) < 0;
+}
+
+static int refuse(lua_State *L, struct runtime *rt) {
+  if (in_finalizer(L))
+    return l_raise(L, rt, "InvalidSwitchError", "cannot switch greenlets inside __gc");
+  if (rt->closing)
+    return l_raise(L, rt, "InvalidSwitchError", "the interpreter is being closed");
+  return l_raise(L, rt, "InvalidSwitchError", "cannot switch greenlets in a trace function");
+}
+
+void l_enter(lua_State *L, struct runtime *rt) {
+  if (__builtin_expect(in_finalizer(L) || rt->closing || rt->tracing, 0))
+    refuse(L, rt);
+  l_current(rt)->at = L;
+}
+
+/* Push the error that ends the wait: an expired Timeout stands for what it
+ * was given to raise. */
+static void push_pending(lua_State *L, struct runtime *rt) {
+  void *error = greenlet_take_error(rt->hub.current);
+  l_unbox(L, rt, error);
+  l_timeout_exception(L, rt);
+  l_instantiate(L, rt);
+}
+
+static int raise_result(lua_State *L, struct runtime *rt, int result) {
+  switch (result) {
+    case -ECANCELED:
+      push_pending(L, rt);
+      return l_error(L);
+    case -EBADE:
+      return l_raise(L, rt, "InvalidSwitchError",
+                     "somebody switched into a greenlet that was waiting");
+    case -EPERM:
+      return l_raise(L, rt, "InvalidSwitchError",
+                     "cannot block in the hub: a callback or rawlink must not wait");
+    case -EBUSY:
+      return l_raise(L, rt, "ConcurrentObjectUseError",
+                     "another greenlet is waiting on this watcher");
+    case -EDEADLK:
+      l_push_core(L, rt, "loop_exit");
+      lua_call(L, 0, 1);
+      return l_error(L);
+    case -ENOMEM:
+      lua_pushliteral(L, "not enough memory");
+      return lua_error(L);
+    default:
+      return luaL_error(L, "error %d in a wait", -result);
+  }
+}
+
+int l_leave(lua_State *L, struct runtime *rt, int result) {
+  rt->L = L;
+  if (__builtin_expect(result == 0 || result == -ETIMEDOUT, 1))
+    return result;
+  return raise_result(L, rt, result);
+}
+
+struct l_time l_check_time(lua_State *L, struct runtime *rt, int idx) {
+  struct l_time time = {.seconds = -1};
+  (void)rt;
+  if (lua_isnoneornil(L, idx))
+    return time;
+  time.timeout = l_test_timeout(L, idx);
+  time.index = idx;
+  if (!time.timeout)
+    time.seconds = l_check_seconds(L, idx);
+  return time;
+}
+
+/* Start the Timeout object of a time argument, for the wait that follows. */
+void l_start_time(lua_State *L, struct runtime *rt, struct l_time *time) {
+  if (time->timeout && !l_timeout_pending(time->timeout)) {
+    l_timeout_start(L, rt, time->index);
+    time->started = true;
+  }
+}
+
+int l_leave_time(lua_State *L, struct runtime *rt, struct l_time *time, int result) {
+  if (time->timeout && result == -ECANCELED &&
+      l_timeout_took(time->timeout, rt->hub.current)) {
+    rt->L = L;
+    l_unbox(L, rt, greenlet_take_error(rt->hub.current));
+    lua_pop(L, 1);
+    return -ETIMEDOUT;
+  }
+  if (time->started)
+    l_timeout_stop(L, time->timeout);
+  return l_leave(L, rt, result);
+}
+
+int l_raise_expired(lua_State *L, struct runtime *rt, struct l_time *time) {
+  if (time->timeout) {
+    lua_pushvalue(L, time->index);
+  } else {
+    l_push_core(L, rt, "Timeout");
+    lua_pushnumber(L, time->seconds);
+    lua_call(L, 1, 1);
+  }
+  l_timeout_exception(L, rt);
+  l_instantiate(L, rt);
+  return l_error(L);
+}
