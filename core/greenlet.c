@@ -245,6 +245,20 @@ int greenlet_kill(struct greenlet *greenlet, void *error) {
   return 0;
 }
 
+void greenlet_must_kill(struct greenlet *greenlet, void *error) {
+  if (greenlet_kill(greenlet, error) != -ENOMEM)
+    return;
+  drop_error(greenlet->hub, error);
+  if (greenlet->state == GREENLET_WAITING) {
+    waiter_interrupt(greenlet, -ENOMEM);
+    return;
+  }
+  if (greenlet->wait.result != WAITER_HANDED)
+    greenlet->wait.result = -ENOMEM;
+  if (greenlet->state == GREENLET_SUSPENDED)
+    hub_ready(greenlet->hub, greenlet);
+}
+
 /* ---- Switching ---- */
 
 struct greenlet *greenlet_living(struct greenlet *greenlet) {
@@ -318,7 +332,11 @@ static int switch_to(struct greenlet *target, void *value, void **answer) {
   if (target != current) {
     current->wait = (struct wait){.what = WAIT_SWITCH, .object = target, .since = hub->now};
     current->state = GREENLET_SUSPENDED;
-    if (hub_transfer(hub, target) < 0) {
+    hub->nested = current == &hub->self;
+    int result = hub_transfer(hub, target);
+    if (current == &hub->self)
+      hub->nested = false;
+    if (result < 0) {
       current->state = GREENLET_RUNNING;
       if (target->state == GREENLET_READY) /* its wait has been ended */
         hub_ready(hub, target);

@@ -129,6 +129,10 @@ int greenlet_throw(struct greenlet *greenlet, void *error, void **answer);
  */
 int greenlet_kill(struct greenlet *greenlet, void *error);
 
+/* The same for who cannot try again: an error that cannot be kept for want of
+ * memory is dropped, and the wait that it was to end answers -ENOMEM. */
+void greenlet_must_kill(struct greenlet *greenlet, void *error);
+
 /* Take the oldest pending error; NULL if there is none. */
 void *greenlet_take_error(struct greenlet *greenlet);
 

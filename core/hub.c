@@ -24,7 +24,7 @@ static bool batch_is_over(struct hub *hub) {
 }
 
 struct greenlet *hub_next(struct hub *hub) {
-  if (list_empty(&hub->ready))
+  if (list_empty(&hub->ready) || hub->nested)
     return &hub->self;
   struct callback *first = container_of(hub->ready.next, struct callback, node);
   if (first->run || batch_is_over(hub))

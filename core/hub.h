@@ -74,6 +74,8 @@ struct hub {
   struct stack ending;         /* the stack of the one that ended last */
   bool traced;                 /* call host->arrived */
   bool batch_over;
+  bool nested;                 /* the hub has switched to a greenlet from inside
+                                  a callback, and goes on before all others */
   bool no_wait;                /* poll without waiting, once */
   unsigned iteration;
   double trimmed;              /* when free stacks were last given back */

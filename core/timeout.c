@@ -11,7 +11,7 @@ static void expire(struct timer *timer) {
   list_remove(&timeout->node);
   if (timeout->expired)
     timeout->expired(timeout);
-  greenlet_kill(timeout->target, timeout->error);
+  greenlet_must_kill(timeout->target, timeout->error);
 }
 
 void timeout_init(struct timeout *timeout) {

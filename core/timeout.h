@@ -18,7 +18,7 @@ struct timeout {
   struct timer timer;
   struct list node;        /* in greenlet->timeouts while started */
   struct greenlet *target;
-  void *error;             /* handed to greenlet_kill */
+  void *error;             /* handed to greenlet_must_kill */
   void (*expired)(struct timeout *);
   void (*dropped)(struct timeout *); /* its greenlet died first; may be NULL */
 };

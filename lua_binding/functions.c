@@ -72,6 +72,29 @@ static int core_check_time(lua_State *L) {
   return 0;
 }
 
+/* core.check_number(argument, function, value): seconds */
+static int core_check_number(lua_State *L) {
+  int argument = (int)luaL_checkinteger(L, 1);
+  const char *function = luaL_checkstring(L, 2);
+  if (!lua_isnumber(L, 3))
+    return l_typeerror(L, 3, argument, function, "number");
+  if (!(lua_tonumber(L, 3) >= 0))
+    return l_argerror(L, argument, function, "seconds must not be negative");
+  return 0;
+}
+
+/* core.check_integer(argument, function, value) */
+static int core_check_integer(lua_State *L) {
+  int integer, argument = (int)luaL_checkinteger(L, 1);
+  const char *function = luaL_checkstring(L, 2);
+  lua_tointegerx(L, 3, &integer);
+  if (!integer && lua_isnumber(L, 3))
+    return l_argerror(L, argument, function, "number has no integer representation");
+  if (!integer)
+    return l_typeerror(L, 3, argument, function, "number");
+  return 0;
+}
+
 static int core_callable(lua_State *L) {
   lua_pushboolean(L, l_callable(L, 1));
   return 1;
@@ -140,6 +163,7 @@ void l_open_functions(lua_State *L, struct runtime *rt) {
   static const luaL_Reg functions[] = {
       {"sleep", l_sleep},         {"kill", l_kill_function}, {"park", core_park},
       {"unpark", core_unpark},    {"check_time", core_check_time},
+      {"check_number", core_check_number}, {"check_integer", core_check_integer},
       {"callable", core_callable}, {"clock", core_clock},    {"in_hub", core_in_hub},
       {"count_failure", core_count_failure}, {"set", core_set},
       {"signal_numbers", core_signal_numbers}, {NULL, NULL}};

@@ -28,7 +28,7 @@ struct sentinel {
 
 /* Private fields of handles, and a key of the registry. */
 static char sentinel_key, waiters_key, weak_key;
-enum { ANCHORS = 1, THREADS = 2 }; /* stack of rt->aux, as in pair.c */
+enum { ANCHORS = 1, THREADS = 2 }; /* stack of rt->store, as in pair.c */
 
 void l_push_demoted(lua_State *L, struct pair *pair) {
   lua_rawgetp(L, LUA_REGISTRYINDEX, &weak_key);
@@ -64,10 +64,7 @@ static void hold_by_target(lua_State *L, struct pair *pair, int handle) {
   if (pair->g->state != GREENLET_WAITING || pair->g->wait.what != WAIT_JOIN)
     return;
   struct pair *target = l_pair(pair->g->wait.object);
-  if (target->demoted)
-    l_push_demoted(L, target);
-  else
-    l_push_handle(L, target);
+  l_push_handle(L, target);
   if (lua_isuserdata(L, -1)) {
     if (l_get_private(L, -1, &waiters_key) != LUA_TTABLE) {
       lua_pop(L, 1);
@@ -94,36 +91,36 @@ void l_demote(lua_State *L, struct pair *pair) {
   lua_pushvalue(L, handle);
   lua_rawsetp(L, -2, pair);
   lua_pop(L, 1);
-  lua_rawgeti(rt->aux, THREADS, pair->anchor);
-  lua_xmove(rt->aux, L, 1);
+  lua_rawgeti(rt->store, THREADS, pair->anchor);
+  lua_xmove(rt->store, L, 1);
   lua_setiuservalue(L, handle, UV_RESULT);
   lua_pop(L, 1);
-  lua_pushboolean(rt->aux, false);
-  lua_rawseti(rt->aux, THREADS, pair->anchor);
-  lua_pushboolean(rt->aux, false);
-  lua_rawseti(rt->aux, ANCHORS, pair->anchor);
+  lua_pushboolean(rt->store, false);
+  lua_rawseti(rt->store, THREADS, pair->anchor);
+  lua_pushboolean(rt->store, false);
+  lua_rawseti(rt->store, ANCHORS, pair->anchor);
   pair->demoted = pair->g->weak = true;
 }
 
-/* Anchor it again by its handle on top of aux (popped). Needs no memory: the
+/* Anchor it again by its handle on top of store (popped). Needs no memory: the
  * places in the two tables are there. */
 static void promote(struct pair *pair) {
-  lua_State *aux = pair->rt->aux;
-  lua_getiuservalue(aux, -1, UV_RESULT);
-  lua_rawseti(aux, THREADS, pair->anchor);
-  lua_pushnil(aux);
-  lua_setiuservalue(aux, -2, UV_RESULT);
+  lua_State *store = pair->rt->store;
+  lua_getiuservalue(store, -1, UV_RESULT);
+  lua_rawseti(store, THREADS, pair->anchor);
+  lua_pushnil(store);
+  lua_setiuservalue(store, -2, UV_RESULT);
   l_anchor(pair);
   pair->demoted = pair->g->weak = false;
 }
 
 void l_revived(struct greenlet *g) {
   struct pair *pair = l_pair(g);
-  l_push_demoted(pair->rt->aux, pair);
-  if (lua_isuserdata(pair->rt->aux, -1))
+  l_push_demoted(pair->rt->store, pair);
+  if (lua_isuserdata(pair->rt->store, -1))
     promote(pair);
   else
-    lua_pop(pair->rt->aux, 1);
+    lua_pop(pair->rt->store, 1);
 }
 
 /* The pair's end: the sentinel has nothing to guard. */
@@ -131,6 +128,13 @@ void l_dismiss_sentinel(struct pair *pair) {
   if (pair->sentinel)
     pair->sentinel->pair = NULL;
   pair->sentinel = NULL;
+}
+
+/* Kill a greenlet that nobody waits for: what it leaves is not for whoever
+ * happens to be its parent. */
+void l_end_orphan(struct pair *pair) {
+  greenlet_set_parent(pair->g, &pair->rt->hub.self);
+  greenlet_kill(pair->g, greenlet_exit);
 }
 
 /* __gc of a sentinel: if its pair is demoted, nobody can reach that. */
@@ -146,13 +150,13 @@ static int found(lua_State *L) {
     return 0;
   }
   lua_getiuservalue(L, 1, 1);
-  lua_xmove(L, pair->rt->aux, 1);
+  lua_xmove(L, pair->rt->store, 1);
   promote(pair);
   pair->dying = true;
   if (pair->g->state == GREENLET_NEW)
     l_abandon_new(pair);
   else
-    greenlet_kill(pair->g, greenlet_exit);
+    l_end_orphan(pair);
   return 0;
 }
 

@@ -660,6 +660,11 @@ static int core_failure(lua_State *L) {
   return 2;
 }
 
+static int core_is_raw(lua_State *L) {
+  lua_pushboolean(L, self(L)->raw);
+  return 1;
+}
+
 static int core_is_handle(lua_State *L) {
   lua_pushboolean(L, l_test_handle(L, 1) != NULL);
   return 1;
@@ -689,6 +694,7 @@ void l_open_greenlet(lua_State *L, struct runtime *rt) {
                                        {"take", core_take},
                                        {"failure", core_failure},
                                        {"is_greenlet", core_is_handle},
+                                       {"is_raw", core_is_raw},
                                        {NULL, NULL}};
   static const struct l_class class = {"Greenlet", "greenlet", l_greenlet_allocate,
                                        methods, getters, setters};

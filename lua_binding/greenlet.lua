@@ -26,7 +26,7 @@ local function call_links(g)
     if entry.kind == "rawlink" then
       core.call_link(entry.f, g)
     elseif wants[entry.kind](g) then
-      core.spawn_raw(entry.f, g)
+      core.greenlet(entry.f, core.get_hub()):switch(g)
     end
   end
   telling[g] = nil
@@ -58,10 +58,14 @@ local function tell_soon(g)
   end
 end
 
-local function add_link(g, f, kind, quiet)
-  if not core.is_greenlet(g) then
-    core.argerror(0, kind, "Greenlet expected, got " .. core.typename(g))
+local function check_self(g, name)
+  if not core.is_greenlet(g) or core.is_raw(g) then
+    core.argerror(0, name, "Greenlet expected, got " .. core.typename(g))
   end
+end
+
+-- Also for raw greenlets, which have no links of their own to scripts.
+local function add_link(g, f, kind, quiet)
   if not core.callable(f) then
     core.argerror(1, kind, "function expected, got " .. core.typename(f))
   end
@@ -79,26 +83,44 @@ core.add_link = add_link
 --- Call f(g) in a raw greenlet of its own when g is dead.
 -- @param f callable; it may block
 -- @raise bad argument when f is not callable
-function Greenlet:link(f) add_link(self, f, "link") end
+function Greenlet:link(f)
+  check_self(self, "link")
+  add_link(self, f, "link")
+end
 
 --- The same, only if g ended without an error.
-function Greenlet:link_value(f) add_link(self, f, "link_value") end
+function Greenlet:link_value(f)
+  check_self(self, "link_value")
+  add_link(self, f, "link_value")
+end
 
 --- The same, only if g died of an error.
-function Greenlet:link_exception(f) add_link(self, f, "link_exception") end
+function Greenlet:link_exception(f)
+  check_self(self, "link_exception")
+  add_link(self, f, "link_exception")
+end
 
 --- Call f(g) in the hub when g is dead. It must not block.
-function Greenlet:rawlink(f) add_link(self, f, "rawlink") end
+function Greenlet:rawlink(f)
+  check_self(self, "rawlink")
+  add_link(self, f, "rawlink")
+end
 
---- Remove one link to f; no effect if there is none. f is not called any more.
-function Greenlet:unlink(f)
-  local list = links[self]
+local function remove_link(g, f)
+  local list = links[g]
   for i, entry in ipairs(list or {}) do
     if rawequal(entry.f, f) then
       table.remove(list, i)
       return
     end
   end
+end
+core.remove_link = remove_link
+
+--- Remove one link to f; no effect if there is none. f is not called any more.
+function Greenlet:unlink(f)
+  check_self(self, "unlink")
+  remove_link(self, f)
 end
 
 --- Remove all links.
@@ -160,11 +182,9 @@ local function bind(class)
     return g
   end)
   rawset(class, "spawn_later", function(seconds, ...)
-    if type(seconds) ~= "number" then
-      core.argerror(1, "spawn_later", "number expected, got " .. core.typename(seconds))
-    end
-    if not (seconds >= 0) then
-      core.argerror(1, "spawn_later", "seconds must not be negative")
+    core.check_number(1, "spawn_later", seconds)
+    if class == Greenlet and not core.callable((...)) then
+      core.argerror(2, "spawn_later", "function expected, got " .. core.typename(...))
     end
     local g = class(...)
     g:start_later(seconds)

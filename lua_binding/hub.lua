@@ -118,9 +118,7 @@ function Hub:destroy() core.finish() end
 function core.finish()
   core.default_interrupt()
   for _ = 1, 100 do
-    local list = core.greenlets()
-    if #list == 0 then return end
-    for _, g in ipairs(list) do core.kill(g) end
+    if core.end_all() == 0 then return end
     -- Those that die take their turn now; those that wait while they close
     -- their variables may take as long as they need.
     core.join()

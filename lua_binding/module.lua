@@ -25,9 +25,7 @@ local greenlet = {
 --- Wait until no events of that priority or a higher one are pending.
 -- @param priority int, -2 to 2; default 0
 function greenlet.idle(priority)
-  if priority ~= nil and math.type(priority) ~= "integer" then
-    core.argerror(1, "idle", "integer expected, got " .. core.typename(priority))
-  end
+  if priority ~= nil then core.check_integer(1, "idle", priority) end
   local watcher <close> = core.loop:idle(true, priority)
   core.get_hub():wait(watcher)
 end

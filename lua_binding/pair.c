@@ -19,26 +19,30 @@
 const char handle_kind;
 
 enum { POOL_LIMIT = 1024 };
-enum { ANCHORS = 1, THREADS = 2 }; /* stack of rt->aux */
+enum { ANCHORS = 1, THREADS = 2 }; /* stack of rt->store */
 
 /* ---- Anchors ---- */
 
-/* Put the handle on top of aux (popped) in the pair's place. No allocation:
+/* Put the handle on top of store (popped) in the pair's place. No allocation:
  * the place exists since the pair was made. */
 void l_anchor(struct pair *pair) {
-  lua_rawseti(pair->rt->aux, ANCHORS, pair->anchor);
+  lua_rawseti(pair->rt->store, ANCHORS, pair->anchor);
 }
 
 static void unanchor(struct pair *pair) {
-  lua_pushboolean(pair->rt->aux, false);
+  lua_pushboolean(pair->rt->store, false);
   l_anchor(pair);
 }
 
 void l_push_handle(lua_State *L, struct pair *pair) {
-  lua_State *aux = pair->rt->aux;
-  lua_rawgeti(aux, ANCHORS, pair->anchor);
-  if (aux != L)
-    lua_xmove(aux, L, 1);
+  if (pair->demoted) {
+    l_push_demoted(L, pair);
+    return;
+  }
+  lua_State *store = pair->rt->store;
+  lua_rawgeti(store, ANCHORS, pair->anchor);
+  if (store != L)
+    lua_xmove(store, L, 1);
 }
 
 /* ---- Pairs ---- */
@@ -46,44 +50,44 @@ void l_push_handle(lua_State *L, struct pair *pair) {
 static void *run(struct greenlet *g, void *arg);
 
 static void pair_free(struct pair *pair) {
-  lua_State *aux = pair->rt->aux;
+  lua_State *store = pair->rt->store;
   /* false, not nil: a place that is there can be filled without allocating. */
-  lua_pushboolean(aux, false);
-  lua_rawseti(aux, THREADS, pair->anchor);
-  lua_rawgeti(aux, ANCHORS, 0);
-  lua_pushinteger(aux, pair->anchor); /* chain of free places through 0 */
-  lua_rawseti(aux, ANCHORS, 0);
-  lua_rawseti(aux, ANCHORS, pair->anchor);
+  lua_pushboolean(store, false);
+  lua_rawseti(store, THREADS, pair->anchor);
+  lua_rawgeti(store, ANCHORS, 0);
+  lua_pushinteger(store, pair->anchor); /* chain of free places through 0 */
+  lua_rawseti(store, ANCHORS, 0);
+  lua_rawseti(store, ANCHORS, pair->anchor);
   free(pair);
 }
 
 /* A place in anchors and threads: a freed one, or a new one at the end. */
 static int take_place(lua_State *L, struct runtime *rt) {
-  lua_State *aux = rt->aux;
+  lua_State *store = rt->store;
   (void)L;
-  if (lua_rawgeti(aux, ANCHORS, 0) == LUA_TNUMBER) {
-    int place = (int)lua_tointeger(aux, -1);
-    lua_pop(aux, 1);
-    lua_rawgeti(aux, ANCHORS, place);
-    lua_rawseti(aux, ANCHORS, 0);
+  if (lua_rawgeti(store, ANCHORS, 0) == LUA_TNUMBER) {
+    int place = (int)lua_tointeger(store, -1);
+    lua_pop(store, 1);
+    lua_rawgeti(store, ANCHORS, place);
+    lua_rawseti(store, ANCHORS, 0);
     return place;
   }
-  lua_pop(aux, 1);
+  lua_pop(store, 1);
   return ++rt->anchors;
 }
 
-/* In a protected call on aux's behalf: (light pair) -> nothing. */
+/* In a protected call (light pair) -> nothing. */
 static int make_thread(lua_State *L) {
   struct pair *pair = lua_touserdata(L, 1);
   struct runtime *rt = pair->rt;
-  lua_State *aux = rt->aux;
+  lua_State *store = rt->store;
   pair->L = lua_newthread(L);
   if (rt->mark_threads)
     *(void **)lua_getextraspace(pair->L) = pair;
-  lua_pushvalue(aux, ANCHORS);
-  lua_xmove(aux, L, 1);
-  lua_pushvalue(aux, THREADS);
-  lua_xmove(aux, L, 1); /* thread, anchors, threads */
+  lua_pushvalue(store, ANCHORS);
+  lua_xmove(store, L, 1);
+  lua_pushvalue(store, THREADS);
+  lua_xmove(store, L, 1); /* thread, anchors, threads */
   pair->anchor = take_place(L, rt);
   lua_pushboolean(L, false);
   lua_rawseti(L, -3, pair->anchor);
@@ -123,8 +127,7 @@ struct pair *l_take_pair(lua_State *L, struct runtime *rt, int idx) {
   handle->pair = pair;
   pair->g->ident = handle->ident - 1;
   lua_pushvalue(L, idx);
-  if (L != rt->aux)
-    lua_xmove(L, rt->aux, 1);
+  lua_xmove(L, rt->store, 1);
   l_anchor(pair);
   /* A hook set for the thread that starts it holds in the greenlet too. */
   if (lua_gethook(L) != lua_gethook(pair->L))
@@ -144,8 +147,8 @@ static void released(struct greenlet *g) {
   greenlet_term(g);
   l_dismiss_sentinel(pair);
   if (rt->hub.traced) {
-    l_push_handle(rt->aux, pair);
-    lua_rawsetp(rt->aux, LUA_REGISTRYINDEX, &l_ended_key); /* a place that is there */
+    l_push_handle(rt->store, pair);
+    lua_rawsetp(rt->store, LUA_REGISTRYINDEX, &l_ended_key); /* a place that is there */
   }
   unanchor(pair);
   if (pair->demoted || rt->free_count == POOL_LIMIT) {
@@ -458,6 +461,13 @@ static void ended_badly(struct pair *pair, lua_State *L) {
   lua_settop(L, 0);
 }
 
+/* (light pair): what a greenlet does whose trace function failed at its start */
+static int raise_at_start(lua_State *L) {
+  struct pair *pair = lua_touserdata(L, 1);
+  l_unbox(L, pair->rt, greenlet_take_error(pair->g));
+  return l_error(L);
+}
+
 /* The body of every greenlet: core calls it on the greenlet's own stack. */
 static void *run(struct greenlet *g, void *arg) {
   struct pair *pair = arg;
@@ -467,6 +477,12 @@ static void *run(struct greenlet *g, void *arg) {
   rt->L = L;
   if (pair->handle->raw && g->value == l_values)
     arguments += l_receive_values(L, rt);
+  if (__builtin_expect(greenlet_first_error(g) != NULL, 0)) {
+    lua_settop(L, 0);
+    lua_pushcfunction(L, raise_at_start);
+    lua_pushlightuserdata(L, pair);
+    arguments = 1;
+  }
   int status = lua_resume(L, NULL, arguments, &results);
   while (status == LUA_YIELD)
     status = refuse_yield(L, &results);
@@ -508,9 +524,9 @@ const struct hub_host l_host = {
 
 void l_pair_open(lua_State *L, struct runtime *rt) {
   /* Place 0 heads the chain of free places, and is there from the start. */
-  lua_newtable(rt->aux);
-  lua_pushboolean(rt->aux, false);
-  lua_rawseti(rt->aux, -2, 0);
-  lua_newtable(rt->aux);
-  (void)L;
+  lua_newtable(L);
+  lua_pushboolean(L, false);
+  lua_rawseti(L, -2, 0);
+  lua_newtable(L);
+  lua_xmove(L, rt->store, 2);
 }

@@ -75,10 +75,11 @@ static int pass_on(lua_State *L) {
   return 1;
 }
 
-/* Take the handler out of the innermost protected call of this thread. */
+/* Take the handler out of the innermost protected call of this thread. Level 0
+ * raises: it may be a protected call, but one that is over. */
 static void silence_handler(lua_State *L) {
   lua_Debug ar;
-  for (int level = 0; lua_getstack(L, level, &ar); level++) {
+  for (int level = 1; lua_getstack(L, level, &ar); level++) {
     lua_getinfo(L, "f", &ar);
     lua_CFunction function = lua_tocfunction(L, -1);
     lua_pop(L, 1);
@@ -120,7 +121,7 @@ static bool is_base(lua_State *co) {
 
 static lua_State *check_coroutine(lua_State *L) {
   lua_State *co = lua_tothread(L, 1);
-  luaL_argexpected(L, co, 1, "coroutine");
+  luaL_argexpected(L, co, 1, "thread"); /* 5.4.4 says it so */
   return co;
 }
 
@@ -296,7 +297,9 @@ static int core_patch_all(lua_State *L) {
   static const luaL_Reg os[] = {{"exit", l_exit}, {NULL, NULL}};
   struct runtime *rt = l_runtime(L);
   l_mark_threads(rt);
-  replace(L, rt, "_G", base);
+  lua_pushglobaltable(L);
+  luaL_setfuncs(L, base, 0); /* no upvalues, as the originals */
+  lua_pop(L, 1);
   replace(L, rt, "coroutine", coroutine);
   replace(L, rt, "os", os);
   return 0;

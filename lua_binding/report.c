@@ -6,6 +6,8 @@
  * is read from the frames: a thread that is not the innermost has resume or a
  * wrapped function on top, which holds the next.
  */
+#include <string.h>
+
 #include "lua_binding/runtime.h"
 #include "lua_binding/watcher.h"
 
@@ -62,7 +64,7 @@ void l_push_traceback(lua_State *L, struct pair *pair) {
   }
 }
 
-/* Push "file:line" of the innermost script line, or "?". */
+/* Push "file:line: in ..." of the innermost script line, or "?". */
 void l_push_place(lua_State *L, struct pair *pair) {
   lua_State *threads[DEEPEST];
   lua_Debug ar;
@@ -70,8 +72,13 @@ void l_push_place(lua_State *L, struct pair *pair) {
   while (count-- > 0)
     for (int level = 0; lua_getstack(threads[count], level, &ar); level++) {
       lua_getinfo(threads[count], "Sl", &ar);
-      if (ar.currentline > 0 && ar.short_src[0] != '[') {
-        lua_pushfstring(L, "%s:%d", ar.short_src, ar.currentline);
+      if (ar.currentline > 0 && strncmp(ar.short_src, "[greenlet", 9) != 0) {
+        lua_pushfstring(L, "%s:%d: in ", ar.short_src, ar.currentline);
+        if (*ar.what == 'm')
+          lua_pushliteral(L, "main chunk");
+        else
+          lua_pushfstring(L, "function <%s:%d>", ar.short_src, ar.linedefined);
+        lua_concat(L, 2);
         return;
       }
     }
@@ -134,15 +141,25 @@ static int core_greenlets(lua_State *L) {
   lua_createtable(L, (int)rt->hub.greenlet_count, 0);
   for (struct list *node = head->next; node != head; node = node->next) {
     struct pair *pair = l_pair(container_of(node, struct greenlet, all));
-    if (pair->demoted)
-      l_push_demoted(L, pair);
-    else
-      l_push_handle(L, pair);
+    l_push_handle(L, pair);
     if (lua_isuserdata(L, -1))
       lua_rawseti(L, -2, ++count);
     else
       lua_pop(L, 1);
   }
+  return 1;
+}
+
+/* core.end_all(): kill every one of them; how many */
+static int core_end_all(lua_State *L) {
+  struct runtime *rt = l_runtime(L);
+  struct list *head = &rt->hub.greenlets, *next;
+  lua_Integer count = 0;
+  for (struct list *node = head->next; node != head; node = next, count++) {
+    next = node->next; /* one that never ran dies at once */
+    l_end_orphan(l_pair(container_of(node, struct greenlet, all)));
+  }
+  lua_pushinteger(L, count);
   return 1;
 }
 
@@ -165,6 +182,7 @@ void l_open_report(lua_State *L, struct runtime *rt) {
   static const luaL_Reg functions[] = {{"describe", core_describe},
                                        {"greenlets", core_greenlets},
                                        {"main", core_main},
+                                       {"end_all", core_end_all},
                                        {"traceback", l_traceback},
                                        {NULL, NULL}};
   lua_rawgeti(L, LUA_REGISTRYINDEX, rt->core_ref);

@@ -42,6 +42,9 @@ static void run_part(lua_State *L, struct runtime *rt, const char *name, const c
 
 /* ---- Opening ---- */
 
+/* The only symbols that the shared module shows. */
+#define EXPORTED __attribute__((visibility("default")))
+
 static lua_State *new_thread(lua_State *L) {
   lua_State *thread = lua_newthread(L);
   luaL_ref(L, LUA_REGISTRYINDEX);
@@ -93,7 +96,7 @@ static void adopt(lua_State *L, struct runtime *rt, struct pair *pair, struct gr
   handle->pair = pair;
   pair->handle = handle;
   lua_pushvalue(L, -1);
-  lua_xmove(L, rt->aux, 1);
+  lua_xmove(L, rt->store, 1);
   l_anchor(pair);
   lua_pop(L, 2);
 }
@@ -146,6 +149,7 @@ static struct runtime *new_runtime(lua_State *L) {
   lua_pop(L, 1);
   rt->L = L;
   rt->transfer = new_thread(L);
+  rt->store = new_thread(L);
   rt->aux = new_thread(L);
   rt->hub_L = new_thread(L);
   rt->trail_limit = DEFAULT_TRAIL;
@@ -204,7 +208,7 @@ static struct runtime *open_runtime(lua_State *L) {
   return rt;
 }
 
-LUAMOD_API int luaopen_greenlet(lua_State *L) {
+EXPORTED int luaopen_greenlet(lua_State *L) {
   struct runtime *rt = l_find_runtime(L);
   if (!rt)
     rt = open_runtime(L);
@@ -213,8 +217,8 @@ LUAMOD_API int luaopen_greenlet(lua_State *L) {
 }
 
 /* require "greenlet.monkey" in a program that is not ours */
-LUAMOD_API int luaopen_greenlet_monkey(lua_State *L);
-LUAMOD_API int luaopen_greenlet_monkey(lua_State *L) {
+int luaopen_greenlet_monkey(lua_State *L);
+EXPORTED int luaopen_greenlet_monkey(lua_State *L) {
   luaopen_greenlet(L);
   lua_getfield(L, -1, "monkey");
   return 1;

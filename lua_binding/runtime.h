@@ -96,8 +96,9 @@ struct runtime {
   lua_State *L;             /* the innermost Lua thread that runs */
   lua_State *main_L, *hub_L;
   lua_State *transfer;      /* values on their way from switch to switch */
-  lua_State *aux;           /* stack: 1 anchors, 2 threads; and for protected
-                               work that never switches */
+  lua_State *store;         /* stack: 1 anchors, 2 threads. Never runs a function:
+                               so these two keep their indices */
+  lua_State *aux;           /* for protected work that never switches */
   struct pair main_pair, hub_pair;
   struct pair *free;
   int free_count, anchors;
@@ -259,7 +260,7 @@ void l_push_exception(lua_State *L, struct runtime *rt, int idx);
 /* Push what a greenlet runs, as text: "function <file:line>". */
 void l_push_function_name(lua_State *L, int idx);
 void l_pair_open(lua_State *L, struct runtime *rt);
-void l_anchor(struct pair *pair);      /* with the handle on top of aux */
+void l_anchor(struct pair *pair);      /* with the handle on top of store */
 
 /* Values on their way from one raw switch to another, and what stands for
  * them in core. */
@@ -284,6 +285,7 @@ void l_schedule_report(lua_State *L, struct runtime *rt, int idx);
 void l_demote(lua_State *L, struct pair *pair);
 void l_revived(struct greenlet *g);
 void l_dismiss_sentinel(struct pair *pair);
+void l_end_orphan(struct pair *pair);
 void l_push_demoted(lua_State *L, struct pair *pair);
 /* A demoted pair that never started is garbage: free it. */
 void l_abandon_new(struct pair *pair);

@@ -36,7 +36,7 @@ end
 function core.with_timeout(seconds, f, ...)
   local value
   if type(seconds) == "table" and not Timeout:class_of(seconds) then
-    value = { seconds.timeout_value }
+    if seconds.timeout_value ~= nil then value = { seconds.timeout_value } end
     seconds = seconds[1]
   end
   core.check_time(seconds, 1, "with_timeout")

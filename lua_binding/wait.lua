@@ -18,9 +18,7 @@ end
 
 local function check_count(count, argument, name)
   if count == nil then return end
-  if math.type(count) ~= "integer" then
-    core.argerror(argument, name, "integer expected, got " .. core.typename(count))
-  end
+  core.check_integer(argument, name, count)
   if count < 0 then core.argerror(argument, name, "count must not be negative") end
 end
 
@@ -54,7 +52,11 @@ end
 function Waiter:unlink()
   for i = 1, self.linked or 0 do
     local object = self.objects[i]
-    object:unlink(self.notify)
+    if core.is_greenlet(object) then
+      core.remove_link(object, self.notify)
+    else
+      object:unlink(self.notify)
+    end
   end
   self.linked = 0
 end

@@ -23,6 +23,14 @@ static struct l_watcher *self(lua_State *L) {
   return l_check_watcher(L, 1);
 }
 
+/* Self of what only one kind has: methods can be taken from their class. */
+static struct l_watcher *self_of(lua_State *L, enum watcher_kind kind) {
+  struct l_watcher *watcher = self(L);
+  if (watcher->watcher.kind != kind)
+    luaL_typeerror(L, 1, kind_names[kind]);
+  return watcher;
+}
+
 /* ---- Function and arguments ---- */
 
 void l_keep_callback(lua_State *L, int idx, int first) {
@@ -163,12 +171,12 @@ static int l_watcher_close(lua_State *L) {
 }
 
 static int l_timer_again(lua_State *L) {
-  start(L, self(L), watcher_again);
+  start(L, self_of(L, WATCHER_TIMER), watcher_again);
   return 0;
 }
 
 static int l_async_send(lua_State *L) {
-  struct l_watcher *watcher = self(L);
+  struct l_watcher *watcher = self_of(L, WATCHER_ASYNC);
   if (watcher->watcher.active)
     watcher_send(&watcher->watcher);
   return 0;
@@ -245,59 +253,59 @@ static int get_loop(lua_State *L) {
 }
 
 static int get_fd(lua_State *L) {
-  lua_pushinteger(L, self(L)->watcher.of.io.fd);
+  lua_pushinteger(L, self_of(L, WATCHER_IO)->watcher.of.io.fd);
   return 1;
 }
 
 static int get_events(lua_State *L) {
-  int events = self(L)->watcher.of.io.events & (EV_READ | EV_WRITE);
+  int events = self_of(L, WATCHER_IO)->watcher.of.io.events & (EV_READ | EV_WRITE);
   lua_pushstring(L, events == EV_READ ? "r" : events == EV_WRITE ? "w" : "rw");
   return 1;
 }
 
 static int get_signum(lua_State *L) {
-  lua_pushinteger(L, self(L)->watcher.of.signal.signum);
+  lua_pushinteger(L, self_of(L, WATCHER_SIGNAL)->watcher.of.signal.signum);
   return 1;
 }
 
 static int get_pid(lua_State *L) {
-  lua_pushinteger(L, self(L)->watcher.of.child.pid);
+  lua_pushinteger(L, self_of(L, WATCHER_CHILD)->watcher.of.child.pid);
   return 1;
 }
 
 static int get_rpid(lua_State *L) {
-  lua_pushinteger(L, self(L)->watcher.of.child.rpid);
+  lua_pushinteger(L, self_of(L, WATCHER_CHILD)->watcher.of.child.rpid);
   return 1;
 }
 
 static int get_rstatus(lua_State *L) {
-  lua_pushinteger(L, self(L)->watcher.of.child.rstatus);
+  lua_pushinteger(L, self_of(L, WATCHER_CHILD)->watcher.of.child.rstatus);
   return 1;
 }
 
 static int get_path(lua_State *L) {
-  self(L);
+  self_of(L, WATCHER_STAT);
   lua_getiuservalue(L, 1, UV_PATH);
   return 1;
 }
 
 static int get_interval(lua_State *L) {
-  lua_pushnumber(L, self(L)->watcher.of.stat.interval);
+  lua_pushnumber(L, self_of(L, WATCHER_STAT)->watcher.of.stat.interval);
   return 1;
 }
 
 static int get_after(lua_State *L) {
-  lua_pushnumber(L, self(L)->watcher.of.timer.after);
+  lua_pushnumber(L, self_of(L, WATCHER_TIMER)->watcher.of.timer.after);
   return 1;
 }
 
 static int get_repeat(lua_State *L) {
-  lua_pushnumber(L, self(L)->watcher.of.timer.repeat);
+  lua_pushnumber(L, self_of(L, WATCHER_TIMER)->watcher.of.timer.repeat);
   return 1;
 }
 
 static int set_repeat(lua_State *L) {
-  struct watcher *watcher = &self(L)->watcher;
+  struct watcher *watcher = &self_of(L, WATCHER_TIMER)->watcher;
   watcher->of.timer.repeat = l_check_seconds(L, 2);
   return 0;
 }
@@ -331,11 +339,11 @@ static int push_attributes(lua_State *L, const ev_statdata *data) {
 }
 
 static int get_attr(lua_State *L) {
-  return push_attributes(L, &self(L)->watcher.of.stat.attr);
+  return push_attributes(L, &self_of(L, WATCHER_STAT)->watcher.of.stat.attr);
 }
 
 static int get_prev(lua_State *L) {
-  return push_attributes(L, &self(L)->watcher.of.stat.prev);
+  return push_attributes(L, &self_of(L, WATCHER_STAT)->watcher.of.stat.prev);
 }
 
 void l_push_watcher_wait(lua_State *L, const struct watcher *watcher) {
@@ -373,6 +381,7 @@ static int l_watcher_tostring(lua_State *L) {
 
 /* A new watcher of the kind's class, upvalue 2. */
 static struct l_watcher *new_watcher(lua_State *L) {
+  l_check_kind(L, 1, &loop_kind, "loop");
   struct l_watcher *watcher = l_new_object(L, lua_upvalueindex(2), sizeof *watcher,
                                            UV_WATCHER_COUNT, &watcher_kind_tag);
   watcher->rt = l_runtime(L);
