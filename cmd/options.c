@@ -1,0 +1,119 @@
+#include "cmd/options.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <lauxlib.h>
+#include <lua.h>
+
+static const char usage[] = "usage: %s [options] [script [args]]\n"
+                            "Available options are:\n"
+                            "  -e stat   execute string 'stat'\n"
+                            "  -i        enter interactive mode after executing 'script'\n"
+                            "  -l mod    require library 'mod' into global 'mod'\n"
+                            "  -l g=mod  require library 'mod' into global 'g'\n"
+                            "  -v        show version information\n"
+                            "  -E        ignore environment variables\n"
+                            "  -W        turn warnings on\n"
+                            "  --        stop handling options\n"
+                            "  -         stop handling options and execute stdin\n";
+
+static const char own_usage[] = "  --help    show this text\n"
+                                "  --version show greenlua's own version\n";
+
+/* Options of greenlua's own. Stock lua has none of this form. */
+static enum options_action read_long(const char *option) {
+  if (strcmp(option, "--help") == 0)
+    return OPTIONS_HELP;
+  if (strcmp(option, "--version") == 0)
+    return OPTIONS_VERSION;
+  return OPTIONS_BAD;
+}
+
+/* An option that takes no argument: false if it is not one, or has one glued on. */
+static bool read_flag(struct options *options, const char *option) {
+  if (option[2] != '\0')
+    return false;
+  switch (option[1]) {
+    case 'E':
+      options->ignore_environment = true;
+      return true;
+    case 'i':
+      options->interactive = true;
+      options->banner = true;
+      return true;
+    case 'v':
+      options->banner = true;
+      return true;
+    case 'W': /* takes effect in its turn, between -e and -l */
+      return true;
+    default:
+      return false;
+  }
+}
+
+/* -e and -l at argv[i]: the index of their argument, 0 if it is missing. */
+static int read_argument(struct options *options, int i) {
+  options->execute |= options->argv[i][1] == 'e';
+  if (options->argv[i][2] != '\0')
+    return i;
+  const char *next = options->argv[i + 1];
+  return next && next[0] != '-' ? i + 1 : 0;
+}
+
+/* The option at argv[i]: the index of its last word. 0 means that it ends the
+ * program, and action says how. */
+static int read_option(struct options *options, int i) {
+  const char *option = options->argv[i];
+  if (option[1] == '-') {
+    options->action = read_long(option);
+    return 0;
+  }
+  int last = read_flag(options, option) ? i : 0;
+  if (option[1] == 'e' || option[1] == 'l')
+    last = read_argument(options, i);
+  if (last == 0)
+    options->action = OPTIONS_BAD;
+  return last;
+}
+
+/* "-" alone is a script, and "--" ends the options. */
+static bool is_option(const char *word) {
+  return word[0] == '-' && word[1] != '\0' && strcmp(word, "--") != 0;
+}
+
+void options_read(struct options *options, int argc, char **argv) {
+  bool named = argc > 0 && argv[0][0] != '\0';
+  *options = (struct options){.argc = argc, .argv = argv};
+  options->program = named ? argv[0] : "greenlua";
+  int i = 1;
+  while (i < argc && is_option(argv[i])) {
+    options->script = i;
+    int last = read_option(options, i);
+    if (last == 0)
+      return;
+    i = last + 1;
+  }
+  options->script = i < argc && strcmp(argv[i], "--") == 0 ? i + 1 : i;
+}
+
+bool options_has_script(const struct options *options) {
+  return options->script < options->argc;
+}
+
+void options_print_bad(const struct options *options) {
+  const char *option = options->argv[options->script];
+  bool argument = option[1] == 'e' || option[1] == 'l';
+  lua_writestringerror("%s: ", options->program);
+  lua_writestringerror(argument ? "'%s' needs argument\n" : "unrecognized option '%s'\n", option);
+  lua_writestringerror(usage, options->program);
+}
+
+void options_print_help(const struct options *options) {
+  printf(usage, options->program);
+  fputs(own_usage, stdout);
+}
+
+void options_print_version(void) {
+  puts("greenlua " GREENLUA_VERSION " (" LUA_RELEASE ")");
+}
