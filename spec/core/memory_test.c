@@ -1,0 +1,379 @@
+/*
+ * What happens when there is no memory: linked with --wrap for every function
+ * that gets some, the n-th call and the next few fail, for every n until none
+ * is reached. No crash, and everybody who waits is woken.
+ */
+#include <stddef.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+void *__real_malloc(size_t bytes);
+void *__real_calloc(size_t count, size_t bytes);
+void *__real_realloc(void *memory, size_t bytes);
+int __real_posix_memalign(void **memory, size_t alignment, size_t bytes);
+void *__real_mmap(void *at, size_t bytes, int protection, int flags, int fd, off_t offset);
+int __real_mprotect(void *at, size_t bytes, int protection);
+
+#define test_calloc __real_calloc
+
+#include "core/timeout.h"
+#include "core/watcher.h"
+#include "spec/core/fixture.h"
+
+void *__wrap_malloc(size_t bytes);
+void *__wrap_calloc(size_t count, size_t bytes);
+void *__wrap_realloc(void *memory, size_t bytes);
+int __wrap_posix_memalign(void **memory, size_t alignment, size_t bytes);
+void *__wrap_mmap(void *at, size_t bytes, int protection, int flags, int fd, off_t offset);
+int __wrap_mprotect(void *at, size_t bytes, int protection);
+
+/* Calls until the first that fails, and then how many fail. */
+static unsigned long calls_left;
+static unsigned failures_left;
+static bool armed, failed;
+
+static bool fails(void) {
+  if (!armed)
+    return false;
+  if (calls_left > 0) {
+    calls_left--;
+    return false;
+  }
+  if (failures_left == 0)
+    return false;
+  failures_left--;
+  failed = true;
+  errno = ENOMEM;
+  return true;
+}
+
+void *__wrap_malloc(size_t bytes) {
+  return fails() ? NULL : __real_malloc(bytes);
+}
+
+void *__wrap_calloc(size_t count, size_t bytes) {
+  return fails() ? NULL : __real_calloc(count, bytes);
+}
+
+void *__wrap_realloc(void *memory, size_t bytes) {
+  return fails() ? NULL : __real_realloc(memory, bytes);
+}
+
+int __wrap_posix_memalign(void **memory, size_t alignment, size_t bytes) {
+  return fails() ? ENOMEM : __real_posix_memalign(memory, alignment, bytes);
+}
+
+void *__wrap_mmap(void *at, size_t bytes, int protection, int flags, int fd, off_t offset) {
+  return fails() ? MAP_FAILED : __real_mmap(at, bytes, protection, flags, fd, offset);
+}
+
+int __wrap_mprotect(void *at, size_t bytes, int protection) {
+  return fails() ? -1 : __real_mprotect(at, bytes, protection);
+}
+
+static void fail_from(unsigned long n, unsigned times) {
+  calls_left = n;
+  failures_left = times;
+  failed = false;
+  armed = true;
+}
+
+static void fail_no_more(void) {
+  armed = false;
+}
+
+/* ---- A program that uses everything, and tries again when it must ---- */
+
+enum { WORKERS = 12 };
+
+static struct timeout limits[WORKERS];
+static unsigned ended, timed, raws;
+
+/* Take what came, and say whether the wait has to be made again. */
+static bool again(int result) {
+  void *error = greenlet_take_error(hub.current);
+  CHECK(result == 0 || result == -ECANCELED || result == -ENOMEM || result == -EBADE);
+  CHECK(!error || result != -EBADE);
+  return result == -ENOMEM;
+}
+
+static void *run_child(struct greenlet *greenlet, void *arg) {
+  raws++;
+  (void)arg;
+  return greenlet->value;
+}
+
+static void switch_to_a_child(void) {
+  struct subject *child = make_raw(run_child, NULL, hub.current);
+  void *answer = NULL;
+  int result;
+  while ((result = greenlet_switch(&child->greenlet, err_a, &answer)) == -ENOMEM)
+    CHECK(!is_dead(child));
+  CHECK_EQUAL(result, 0);
+  CHECK(answer == err_a && is_dead(child));
+}
+
+static void *run_worker(struct greenlet *greenlet, void *arg) {
+  struct timeout *limit = arg;
+  volatile unsigned char block[1500];
+  (void)greenlet;
+  for (size_t i = 0; i < sizeof block; i++)
+    block[i] = (unsigned char)i;
+  while (again(waiter_sleep(&hub, 0.0005, true)))
+    continue;
+  /* A wait for nothing is ended by a timeout, come what may. */
+  timeout_init(limit);
+  limit->error = err_a;
+  while (timeout_start(&hub, limit, 0.0005, true) == -ENOMEM)
+    continue;
+  int result = waiter_park(&hub, WAIT_LINKS, NULL, NULL, -1, true);
+  CHECK(result == -ECANCELED || result == -ENOMEM);
+  CHECK((greenlet_take_error(hub.current) == err_a) == (result == -ECANCELED));
+  timed++;
+  switch_to_a_child();
+  while (greenlet_ident(hub.current) == -ENOMEM)
+    continue;
+  for (int i = 0; i < 4; i++)
+    again(waiter_yield(&hub));
+  for (size_t i = 0; i < sizeof block; i++)
+    if (block[i] != (unsigned char)i)
+      CHECK(!"a frame has changed");
+  ended++;
+  return NULL;
+}
+
+static void *run_joiner(struct greenlet *greenlet, void *arg) {
+  struct subject *of = arg;
+  (void)greenlet;
+  while (again(greenlet_join(&of->greenlet, LONG_SECONDS)))
+    continue;
+  CHECK(is_dead(of));
+  ended++;
+  return NULL;
+}
+
+static void *run_sleeper(struct greenlet *greenlet, void *arg) {
+  (void)greenlet, (void)arg;
+  while (again(waiter_sleep(&hub, LONG_SECONDS, true)))
+    continue;
+  ended++;
+  return NULL;
+}
+
+static void *run_killer(struct greenlet *greenlet, void *arg) {
+  struct subject *of = arg;
+  (void)greenlet;
+  for (int i = 0; i < 3; i++)
+    again(waiter_yield(&hub));
+  while (greenlet_kill(&of->greenlet, err_a) == -ENOMEM)
+    continue;
+  ended++;
+  return NULL;
+}
+
+static void program(void) {
+  ended = timed = raws = 0;
+  for (int i = 0; i < WORKERS; i++) {
+    struct subject *worker = spawn(run_worker, &limits[i]);
+    spawn(run_joiner, worker);
+  }
+  struct subject *sleeper = spawn(run_sleeper, NULL);
+  struct subject *pinned = make(run_killer, sleeper);
+  stack_init(&pinned->greenlet.stack, true);
+  greenlet_start(&pinned->greenlet);
+  struct subject *late = make(run_joiner, sleeper);
+  while (greenlet_start_later(&late->greenlet, 0.0005) == -ENOMEM)
+    continue;
+  int result;
+  while ((result = hub_join(&hub, LONG_SECONDS)) == -ENOMEM)
+    continue;
+  CHECK_EQUAL(result, 0);
+  CHECK_EQUAL(ended, 2 * WORKERS + 3);
+  CHECK(timed == WORKERS && raws == WORKERS);
+}
+
+static void nothing_is_lost(void) {
+  static unsigned long steps;
+  const unsigned times[] = {1, 3, 40};
+  for (size_t t = 0; t < 3; t++) {
+    bool reached = true;
+    for (unsigned long n = 0; reached; n += n < 150 || times[t] > 1 ? 1 + n / 40 : 7) {
+      fail_from(n, times[t]);
+      program();
+      fail_no_more();
+      reached = failed;
+      steps++;
+      close_hub(); /* and all is given back */
+      open_hub();
+    }
+  }
+  CHECK(steps > 30);
+}
+
+/* ---- Starting ---- */
+
+static void init_fails_cleanly(void) {
+  static struct hub second;
+  int result = -ENOMEM;
+  for (unsigned long n = 0; result < 0; n++) {
+    fail_from(n, 1);
+    result = hub_init(&second, mode.slots, SLOT_BYTES, &host, NULL);
+    fail_no_more();
+    CHECK(result == 0 || result == -ENOMEM);
+    CHECK(result == 0 || n < 100);
+  }
+  hub_term(&second);
+}
+
+/* ---- Contracts of single functions ---- */
+
+static void *run_park(struct greenlet *greenlet, void *arg) {
+  (void)greenlet, (void)arg;
+  self()->result = waiter_park(&hub, WAIT_LINKS, NULL, NULL, -1, true);
+  self()->got = greenlet_take_error(hub.current);
+  return NULL;
+}
+
+static void *run_note(struct greenlet *greenlet, void *arg) {
+  (void)greenlet;
+  note("%s", (const char *)arg);
+  return NULL;
+}
+
+static void kill_does_nothing(void) {
+  struct subject *a = spawn(run_park, NULL);
+  CHECK_EQUAL(waiter_yield(&hub), 0);
+  fail_from(0, 1000);
+  CHECK_EQUAL(greenlet_kill(&a->greenlet, err_a), -ENOMEM);
+  CHECK_EQUAL(greenlet_throw(&hub.main, err_a, NULL), -ENOMEM);
+  fail_no_more();
+  CHECK_EQUAL(a->greenlet.state, GREENLET_WAITING);
+  CHECK(list_empty(&a->greenlet.errors) && list_empty(&hub.main.errors));
+  CHECK_EQUAL(greenlet_kill(&a->greenlet, err_a), 0);
+  run_all();
+  CHECK(a->got == err_a);
+  CHECK_EQUAL(dropped_errors, 0);
+}
+
+static void timers_do_nothing(void) {
+  static struct watcher watcher;
+  static struct timeout timeout;
+  struct subject *a = make(run_note, "a");
+  CHECK_EQUAL(watcher_init_timer(&watcher, &hub, 1, 0), 0);
+  timeout_init(&timeout);
+  fail_from(0, 1000);
+  CHECK_EQUAL(greenlet_start_later(&a->greenlet, 1), -ENOMEM);
+  CHECK(!greenlet_started(&a->greenlet) && hub.greenlet_count == 0);
+  CHECK_EQUAL(waiter_sleep(&hub, 1, true), -ENOMEM);
+  CHECK_EQUAL(watcher_start(&watcher), -ENOMEM);
+  CHECK(!watcher.active && hub.active == 0);
+  CHECK_EQUAL(timeout_start(&hub, &timeout, 1, true), -ENOMEM);
+  CHECK(!timeout_pending(&timeout) && list_empty(&hub.main.timeouts));
+  CHECK_EQUAL(greenlet_ident(&a->greenlet), -ENOMEM);
+  CHECK(!greenlet_new(&hub, run_note, NULL));
+  fail_no_more();
+  CHECK_EQUAL(hub.timers.count, 0);
+}
+
+/* A timeout that finds no memory for its error ends the wait all the same. */
+static void timeout_ends_a_wait_with_no_memory(void) {
+  static struct timeout timeout;
+  timeout_init(&timeout);
+  timeout.error = err_a;
+  CHECK_EQUAL(waiter_sleep(&hub, 0.0001, true), 0); /* the heap is there now */
+  CHECK_EQUAL(timeout_start(&hub, &timeout, 0.0001, true), 0);
+  fail_from(0, 1);
+  int result = waiter_park(&hub, WAIT_LINKS, NULL, NULL, LONG_SECONDS, true);
+  fail_no_more();
+  CHECK(result == -ENOMEM || result == -ECANCELED);
+  CHECK((greenlet_take_error(&hub.main) == err_a) == (result == -ECANCELED));
+  CHECK_EQUAL(dropped_errors, result == -ENOMEM);
+}
+
+/* One to start later, whom somebody failed to switch to, starts all the same. */
+static void switch_fails(void) {
+  struct subject *a = make_raw(run_note, "a", &hub.main);
+  CHECK_EQUAL(greenlet_start_later(&a->greenlet, 0.001), 0);
+  fail_from(0, 1000);
+  int result = greenlet_switch(&a->greenlet, NULL, NULL);
+  fail_no_more();
+  CHECK(result == -ENOMEM || result == 0);
+  if (result == -ENOMEM) {
+    CHECK_EQUAL(greenlet_set_parent(&a->greenlet, &hub.self), 0);
+    CHECK(greenlet_started(&a->greenlet));
+    run_all();
+  }
+  CHECK(is_dead(a));
+  CHECK_NOTES("a");
+}
+
+/* The hub's own stack is there before anybody needs it. */
+static void hub_begins_without_memory(void) {
+  struct subject *pinned = make(run_park, NULL);
+  stack_init(&pinned->greenlet.stack, true);
+  CHECK_EQUAL(stack_reserve(&hub.stacks), 0);
+  greenlet_start(&pinned->greenlet);
+  fail_from(0, 1000000);
+  int result = waiter_park(&hub, WAIT_LINKS, NULL, NULL, -1, true);
+  fail_no_more();
+  CHECK_EQUAL(result, -EDEADLK);
+  CHECK_EQUAL(pinned->greenlet.state, GREENLET_WAITING);
+  kill_rest();
+}
+
+/* ---- A limit of the system ---- */
+
+static void *run_limited(struct greenlet *greenlet, void *arg) {
+  volatile unsigned char block[20000];
+  (void)greenlet, (void)arg;
+  block[0] = block[sizeof block - 1] = 1;
+  for (int i = 0; i < 3; i++)
+    again(waiter_yield(&hub));
+  CHECK(block[0] + block[sizeof block - 1] == 2);
+  ended++;
+  return NULL;
+}
+
+/* In a child: address space ends while images of greenlets fill it. Who cannot
+ * be moved to make room is run first, so that all come to an end. */
+static void address_space_ends(void) {
+#if !defined(__SANITIZE_ADDRESS__) && !defined(GREENLUA_VALGRIND)
+  enum { MANY = 6000, LIMIT = 96 << 20 };
+  static struct subject *all[MANY];
+  pid_t pid = fork();
+  if (pid == 0) {
+    struct rlimit limit = {LIMIT, LIMIT};
+    size_t count = 0;
+    setrlimit(RLIMIT_AS, &limit);
+    ended = 0;
+    while (count < MANY && (all[count] = __real_calloc(1, sizeof *all[count]))) {
+      greenlet_init(&all[count]->greenlet, &hub, run_limited, NULL);
+      greenlet_start(&all[count++]->greenlet);
+    }
+    if (hub_join(&hub, -1) != 0 || ended != count)
+      _exit(1);
+    for (size_t i = 0; i < count; i++)
+      if (!is_dead(all[i]) || all[i]->released != 1)
+        _exit(2);
+    _exit(checks_failed == 0 ? 42 : 3);
+  }
+  int status = 0;
+  CHECK_EQUAL(waitpid(pid, &status, 0), pid);
+  CHECK(WIFEXITED(status));
+  CHECK_EQUAL(WEXITSTATUS(status), 42);
+#endif
+}
+
+int main(void) {
+  check_begin();
+  EACH_MODE(kill_does_nothing);
+  EACH_MODE(timers_do_nothing);
+  EACH_MODE(timeout_ends_a_wait_with_no_memory);
+  EACH_MODE(switch_fails);
+  EACH_MODE(hub_begins_without_memory);
+  EACH_MODE(init_fails_cleanly);
+  EACH_MODE(nothing_is_lost);
+  EACH_MODE(address_space_ends);
+  return check_summary();
+}

@@ -1,0 +1,472 @@
+-- Runs every script of scripts/examples, and every example in README.md, with the real program
+-- and checks what it prints. The figures come from elsewhere: from arithmetic, or from other
+-- tools (tr, sort, uniq).
+--
+-- The program is $GREENLUA, or build/greenlua; the directory is the project's root.
+
+local PROGRAM = os.getenv("GREENLUA") or "build/greenlua"
+local EXAMPLES = "scripts/examples/"
+local SECONDS = 5 -- no example may take longer; `timeout` ends it with status 124
+
+local function quote(text) return "'" .. text:gsub("'", "'\\''") .. "'" end
+
+local function read(path)
+  local file <close> = assert(io.open(path, "rb"))
+  return file:read("a")
+end
+
+-- Makes a file that is removed after the test.
+local files = {}
+local function make_file(content)
+  local path = os.tmpname()
+  files[#files + 1] = path
+  local file <close> = assert(io.open(path, "wb"))
+  file:write(content or "")
+  return path
+end
+
+-- Runs a shell command; returns what it printed on stdout and stderr, and its exit status.
+local function shell(command, input)
+  local out, err = make_file(), make_file()
+  local _, _, status = os.execute(("{ %s\n} <%s >%s 2>%s"):format(
+    command, quote(input and make_file(input) or "/dev/null"), out, err))
+  return read(out), read(err), status
+end
+
+local function run(script, arguments, input)
+  return shell(("timeout %d %s %s %s"):format(
+    SECONDS, quote(PROGRAM), quote(script), arguments or ""), input)
+end
+
+local function lines_of(text)
+  local lines = {}
+  for line in text:gmatch("[^\n]*") do lines[#lines + 1] = line end
+  if lines[#lines] == "" then lines[#lines] = nil end
+  return lines
+end
+
+-- Describes one script; `example(arguments, input)` runs it.
+local described = {}
+local function describe_example(name, f)
+  described[name] = true
+  describe(EXAMPLES .. name, function()
+    f(function(arguments, input) return run(EXAMPLES .. name, arguments, input) end)
+  end)
+end
+
+local function it_refuses(example, ...)
+  for _, arguments in ipairs {...} do
+    it("refuses " .. (arguments == "" and "no arguments" or arguments), function()
+      local out, err, status = example(arguments)
+      assert.equal("", out)
+      assert.matches("^usage: ", err)
+      assert.equal(2, status)
+    end)
+  end
+end
+
+local function assert_contains(text, part)
+  assert.is_truthy(text:find(part, 1, true), ("%q is not in:\n%s"):format(part, text))
+end
+
+after_each(function()
+  for _, path in ipairs(files) do os.remove(path) end
+  files = {}
+end)
+
+describe_example("wordcount.lua", function(example)
+  local TEXTS = "LICENSE Makefile scripts/examples/life.lua"
+
+  it("counts as tr, sort and uniq do", function()
+    local words = ("cat %s | tr -cs A-Za-z '\\n' | tr A-Z a-z | grep ."):format(TEXTS)
+    local expected = shell(words .. " | sort | uniq -c | sort -k1,1nr -k2,2 | sed 10q")
+    local different = shell(words .. " | sort -u | wc -l")
+    local out, err, status = example(TEXTS)
+    assert.equal("", err)
+    assert.equal(0, status)
+    local top = lines_of(out)
+    local heading = table.remove(top, 4) -- after a line for each of the three files
+    assert.equal(tonumber(different), tonumber(heading:match("^%d+")))
+    local counted = lines_of((expected:gsub(" +(%d+) ", "%1 ")))
+    assert.equal(10, #counted)
+    for i, line in ipairs(counted) do
+      assert.equal(line, (top[i + 3]:gsub("^ +", "")))
+    end
+  end)
+
+  it("tells the words of each file", function()
+    local expected = shell("tr -cs A-Za-z '\\n' < LICENSE | grep -c .")
+    assert_contains(example(TEXTS), ("%6d words in LICENSE\n"):format(tonumber(expected)))
+  end)
+
+  it("finishes a short file before a long one", function()
+    local long, short = make_file(("word\n"):rep(20000)), make_file("one two three\n")
+    local out = example(long .. " " .. short)
+    assert.equal("     3 words in " .. short, lines_of(out)[1])
+    assert.equal(" 20000 words in " .. long, lines_of(out)[2])
+    assert_contains(out, "4 different words")
+  end)
+
+  it("reports what it cannot read and counts the rest", function()
+    local out, err, status = example("no-such-file LICENSE scripts")
+    assert.equal(1, status)
+    assert_contains(err, "wordcount.lua: no-such-file: No such file or directory\n")
+    assert_contains(err, "wordcount.lua: scripts: Is a directory\n")
+    assert.equal(2, #lines_of(err))
+    assert_contains(out, " words in LICENSE\n")
+  end)
+
+  it("counts nothing in an empty file", function()
+    local empty = make_file("")
+    local out, _, status = example(empty)
+    assert.equal(("     0 words in %s\n0 different words; the most frequent:\n"):format(empty), out)
+    assert.equal(0, status)
+  end)
+
+  it_refuses(example, "")
+end)
+
+describe_example("sieve.lua", function(example)
+  it("finds the primes up to 100", function()
+    local out, err, status = example("100")
+    assert.equal("", err)
+    assert.equal(0, status)
+    local primes = {}
+    for number in out:match("^[%d%s]*\n"):gmatch("%d+") do primes[#primes + 1] = number end
+    assert.equal("2 3 5 7 11 13 17 19 23 29 31 37 41 43 47 53 59 61 67 71 73 79 83 89 97",
+      table.concat(primes, " "))
+  end)
+
+  it("finds as many as there are", function()
+    assert_contains(example("2"), "1 primes up to 2,")
+    assert_contains(example("1000"), "168 primes up to 1000,")
+    assert_contains(example("5000"), "669 primes up to 5000,")
+  end)
+
+  it_refuses(example, "1", "ten", "2.5", "10 10")
+end)
+
+describe_example("worker_pool.lua", function(example)
+  it("prints the results in the order in which they come", function()
+    local out, err, status = example("", "1 + 2 + 3 + 4 + 5 + 6 + 7 + 8\n6 * 7\n2 ^ 10\n")
+    assert.equal("", err)
+    assert.equal(0, status)
+    local lines = lines_of(out)
+    assert.matches("^worker %d: 6 %* 7 = 42$", lines[1])
+    assert.matches("^worker %d: 2 ^ 10 = 1024%.0$", lines[2])
+    assert.matches("^worker %d: 1 .* 8 = 36$", lines[3])
+    assert.matches("^3 jobs done, 0 failed, 4 workers, %d+%.%d%d seconds$", lines[4])
+  end)
+
+  it("reports the jobs that fail and does the others", function()
+    local out, err, status = example("--workers 2", "1 // 0\n(1\n\nos.exit(7)\n1 + 1\n")
+    assert.equal(1, status)
+    assert_contains(out, "1 + 1 = 2\n1 jobs done, 3 failed, 2 workers")
+    assert_contains(err, "1 // 0: job:1: attempt to ")
+    assert_contains(err, "(1: ")
+    assert_contains(err, "os.exit(7): not arithmetic\n")
+  end)
+
+  it("keeps to the rate", function()
+    local out = example("--rate 20", ("1\n"):rep(11))
+    local seconds = tonumber(out:match("11 jobs done.*, ([%d.]+) seconds"))
+    assert.is_true(seconds >= 0.49, out) -- ten waits of 1/20 s
+  end)
+
+  it("has the workers work at the same time", function()
+    local jobs = (("1" .. (" + 1"):rep(20)) .. "\n"):rep(20) -- 0.2 s each
+    local out = example("--workers 20 --rate 1000", jobs)
+    local seconds = tonumber(out:match("20 jobs done.*, ([%d.]+) seconds"))
+    assert.is_true(seconds < 2, out) -- one after the other would take 4
+  end)
+
+  it("does nothing without jobs", function()
+    local out, _, status = example("")
+    assert.matches("^0 jobs done, 0 failed", out)
+    assert.equal(0, status)
+  end)
+
+  it_refuses(example, "--workers", "--workers 0", "--workers 1.5", "--rate fast", "--colour 1", "5")
+end)
+
+describe_example("philosophers.lua", function(example)
+  it("lets everybody eat", function()
+    local out, err, status = example("7 0.3")
+    assert.equal("", err)
+    assert.equal(0, status)
+    local lines = lines_of(out)
+    assert.equal(7, #lines)
+    for i, line in ipairs(lines) do
+      local number, meals = line:match("^philosopher (%d+) ate (%d+) times$")
+      assert.equal(i, tonumber(number))
+      assert.is_true(tonumber(meals) >= 5, line)
+    end
+  end)
+
+  it("feeds two, who share both forks", function()
+    local out, _, status = example("2 0.05")
+    assert.equal(2, #lines_of(out))
+    assert.equal(0, status)
+  end)
+
+  it("reports the deadlock of the naive way", function()
+    local out, err, status = example("--deadlock 3")
+    assert.equal("", out)
+    assert.equal(3, status)
+    assert_contains(err, "LoopExit")
+    for i = 1, 3 do assert_contains(err, "philosopher " .. i) end
+    assert_contains(err, "philosophers.lua:") -- where they wait
+  end)
+
+  it_refuses(example, "1", "many", "5 long", "5 -1", "--dead", "5 1 1")
+end)
+
+describe_example("ping_pong.lua", function(example)
+  it("counts the rounds", function()
+    local out, err, status = example("1234")
+    assert.equal("", err)
+    assert.equal(0, status)
+    assert.matches("^1234 rounds, pong counted 1234\n[%d.]+ ns per switch\n$", out)
+  end)
+
+  it_refuses(example, "0", "x", "1.5", "1 2")
+end)
+
+describe_example("supervisor.lua", function(example)
+  it("restarts a service that fails, and it goes on where it was", function()
+    local numbers = make_file("1\ntwo\n3\n4.5\n\n10\n")
+    local out, err, status = example(numbers)
+    assert.equal("", err)
+    assert.equal(0, status)
+    assert.same({
+      numbers .. " failed: line 2: not a number: two",
+      numbers .. ": restart 1",
+      numbers .. " failed: line 5: not a number: ",
+      numbers .. ": restart 2",
+      numbers .. ": the sum is 18.5",
+    }, lines_of(out))
+  end)
+
+  it("gives up one that fails too often, and only that", function()
+    local good, bad = make_file("1\n2\nx\n"), make_file("a\nb\nc\nd\n1\n")
+    local out, _, status = example(good .. " " .. bad)
+    assert.equal(1, status)
+    assert_contains(out, bad .. " failed: line 4: not a number: d\n" .. bad .. " is given up\n")
+    assert_contains(out, good .. ": the sum is 3\n")
+    local restarts = select(2, out:gsub(": restart", ""))
+    assert.equal(4, restarts) -- one of the good, three of the bad
+  end)
+
+  it("runs its samples", function()
+    local out, _, status = example()
+    assert.equal(0, status)
+    assert_contains(out, "steady: the sum is 6\n")
+    assert_contains(out, "shaky: the sum is 90\n")
+  end)
+
+  it("reports a file that cannot be read", function()
+    for _, path in ipairs {"no-such-file", "scripts"} do
+      local out, err, status = example(path)
+      assert.equal("", out)
+      assert_contains(err, "supervisor.lua: cannot read " .. path)
+      assert.equal(1, status)
+    end
+  end)
+end)
+
+describe_example("bounded_buffer.lua", function(example)
+  it("copies a file, a few lines at a time", function()
+    local out, err, status = example("LICENSE")
+    assert.equal(read("LICENSE"), out)
+    local count = shell("wc -l < LICENSE")
+    assert.equal(("%d lines, at most 4 of them in the buffer\n"):format(tonumber(count)), err)
+    assert.equal(0, status)
+  end)
+
+  it("copies any bytes", function()
+    for _, content in ipairs {"", "\n", "no newline", "\0\r\n\xff\n\n"} do
+      local out, _, status = example(make_file(content))
+      assert.equal(content, out)
+      assert.equal(0, status)
+    end
+  end)
+
+  it("copies itself without a file", function()
+    assert.equal(read(EXAMPLES .. "bounded_buffer.lua"), (example()))
+  end)
+
+  it("reports a file that cannot be read", function()
+    local _, err, status = example("no-such-file")
+    assert.equal("bounded_buffer.lua: no-such-file: No such file or directory\n", err)
+    assert.equal(1, status)
+    _, err, status = example("scripts")
+    assert.equal("bounded_buffer.lua: scripts: Is a directory\n", err)
+    assert.equal(1, status)
+  end)
+
+  it_refuses(example, "a b")
+end)
+
+describe_example("life.lua", function(example)
+  -- The last generation, as text.
+  local function last(out) return out:match(".*generation %d+\n(.*)$") end
+
+  it("moves a glider by one cell in four generations", function()
+    local out, err, status = example("8 6 8")
+    assert.equal("", err)
+    assert.equal(0, status)
+    assert.equal("generation 0\n.#......\n..#.....\n###.....\n"
+      .. ("........\n"):rep(3) .. "generation 8\n"
+      .. "........\n........\n...#....\n....#...\n..###...\n........\n", out)
+  end)
+
+  it("brings a glider round a field without borders", function()
+    local out = example("8 8 32") -- 8 cells to the right and 8 down
+    assert.equal(out:match("^generation 0\n(.*)generation 32\n"), last(out))
+  end)
+
+  it("reads a pattern", function()
+    local blinker = make_file("!Name: Blinker\n.....\n\n  O\n  O\n  O\n\n")
+    assert.equal(".....\n.....\n.....\n.###.\n.....\n.....\n", last((example(blinker .. " 1"))))
+    assert.equal(".....\n.....\n..#..\n..#..\n..#..\n.....\n", last((example(blinker .. " 10"))))
+  end)
+
+  it("leaves a still life alone", function()
+    local block = make_file("....\n.**.\n.**.\n....\n")
+    assert.equal("....\n.##.\n.##.\n....\n", last((example(block .. " 5"))))
+  end)
+
+  it("reports a file that is no pattern, or that cannot be read", function()
+    local _, err, status = example("LICENSE")
+    assert.equal("life.lua: LICENSE: not a cell: M\n", err)
+    assert.equal(1, status)
+    for _, path in ipairs {"no-such-file", "scripts"} do
+      _, err, status = example(path)
+      assert_contains(err, "life.lua: cannot read " .. path)
+      assert.equal(1, status)
+    end
+  end)
+
+  it_refuses(example, "8", "8 8", "2 8 1", "8 8 -1", "8 8 x")
+end)
+
+describe_example("timeouts.lua", function(example)
+  it("shows what each limit does", function()
+    local out, err, status = example()
+    assert.equal("", err)
+    assert.equal(0, status)
+    local lines = lines_of(out)
+    assert.same({
+      "one call:\tTimeout: 0.02 seconds",
+      "a value:\tno answer",
+      "nested:\tTimeout: 0.02 seconds\tthe inner one",
+      "nested:\tTimeout: 0.02 seconds\tthe outer one",
+      "kill:\tcleaned up",
+      "kill:\tdead\tGreenletExit",
+    }, table.move(lines, 1, 6, 1, {}))
+    assert.matches("^retry:\t.*: No such file or directory$", lines[7])
+    assert.matches("^retry:\topened after [2-9] tries$", lines[#lines])
+  end)
+
+  it("opens a file that is there", function()
+    local out, err, status = example("LICENSE")
+    assert_contains(out, "retry:\topened after 1 tries\n")
+    assert.equal("", err)
+    assert.equal(0, status)
+  end)
+
+  it("gives up at the deadline", function()
+    local out, err, status = example("no-such-file")
+    assert_contains(out, "retry:\tno-such-file: No such file or directory\n")
+    assert.equal("timeouts.lua: gave up: Timeout: 0.5 seconds\n", err)
+    assert.equal(1, status)
+  end)
+
+  it_refuses(example, "a b")
+end)
+
+describe_example("tail.lua", function(example)
+  it("prints what is appended meanwhile", function()
+    local path = make_file("first\nsec")
+    local out, err, status = shell(([[
+      (sleep 0.2; printf 'ond\nthird\n' >> %s; sleep 0.2; printf 'last' >> %s) &
+      timeout %d %s %stail.lua %s 0.8; status=$?; wait; (exit $status)
+    ]]):format(path, path, SECONDS, quote(PROGRAM), EXAMPLES, path))
+    assert.equal("first\nsecond\nthird\nlast", out)
+    assert.equal("", err)
+    assert.equal(0, status)
+  end)
+
+  it("prints a line as soon as it is complete", function()
+    local path = make_file("early\n")
+    local out = shell(([[
+      timeout %d %s %stail.lua %s 1.5 > %s.out &
+      sleep 0.4; echo late >> %s; sleep 0.6; cat %s.out; wait; rm %s.out
+    ]]):format(SECONDS, quote(PROGRAM), EXAMPLES, path, path, path, path, path))
+    assert.equal("early\nlate\n", out)
+  end)
+
+  it("runs its demonstration", function()
+    local out, err, status = example()
+    local lines = lines_of(out)
+    assert.equal(5, #lines)
+    for i, line in ipairs(lines) do assert.matches("^%d%d:%d%d:%d%d: line " .. i .. "$", line) end
+    assert.equal("", err)
+    assert.equal(0, status)
+  end)
+
+  it("reports a file that cannot be read", function()
+    for _, path in ipairs {"no-such-file", "scripts"} do
+      local out, err, status = example(path)
+      assert.equal("", out)
+      assert_contains(err, "tail.lua: cannot read " .. path)
+      assert.equal(1, status)
+    end
+  end)
+
+  it_refuses(example, "LICENSE soon", "LICENSE -1", "a 1 b")
+end)
+
+describe("scripts/examples", function()
+  local names = lines_of((shell("cd " .. EXAMPLES .. " && ls *.lua")))
+
+  it("has a description here for every script", function()
+    assert.is_true(#names >= 10)
+    for _, name in ipairs(names) do assert.is_true(described[name], name .. " has none") end
+  end)
+
+  it("says in each script what it shows, how to use it, and what it prints", function()
+    for _, name in ipairs(names) do
+      local header = read(EXAMPLES .. name):match("^(.-)\n[^-]")
+      assert.equal(1, (header:find("-- " .. name .. ": ", 1, true)), name)
+      assert_contains(header, "\n-- Shows: ")
+      assert_contains(header, "\n-- Usage: greenlua " .. name)
+      assert.matches("\n%-%-     %$ [^\n]*greenlua " .. name:gsub("%p", "%%%0"), header)
+    end
+  end)
+
+  it("needs nothing of stderr where all is well", function()
+    for _, name in ipairs {"sieve.lua", "ping_pong.lua", "philosophers.lua", "life.lua"} do
+      local _, err, status = run(EXAMPLES .. name)
+      assert.equal("", err)
+      assert.equal(0, status)
+    end
+  end)
+end)
+
+-- In README.md a Lua block that is followed by a block of text prints that text.
+describe("README.md", function()
+  local text = read("README.md")
+  local examples = 0
+  for code, output in text:gmatch("\n```lua\n(.-)\n```%s-\n```text\n(.-)```\n") do
+    examples = examples + 1
+    it("prints what it says, example " .. examples, function()
+      local out, err, status = run(make_file(code .. "\n"))
+      assert.equal("", err)
+      assert.equal(output, out)
+      assert.equal(0, status)
+    end)
+  end
+
+  it("has examples", function() assert.is_true(examples >= 5) end)
+end)
