@@ -79,6 +79,13 @@ void greenlet_free(struct greenlet *greenlet) {
   free(greenlet);
 }
 
+void greenlet_abandon(struct greenlet *greenlet) {
+  delist(greenlet);
+  stack_term(&greenlet->hub->stacks, &greenlet->stack);
+  while (greenlet_take_error(greenlet))
+    continue;
+}
+
 void greenlet_start(struct greenlet *greenlet) {
   if (greenlet->state != GREENLET_NEW)
     return;
@@ -400,6 +407,17 @@ static struct greenlet *end(struct greenlet *greenlet) {
   return deliver(heir, value, error, true);
 }
 
+/* The current greenlet has left its stack in the middle of a wait. */
+static struct greenlet *set_aside(struct greenlet *greenlet) {
+  struct hub *hub = greenlet->hub;
+  hub->ending = greenlet->stack;
+  hub->ending.slot->owner = &hub->ending;
+  stack_init(&greenlet->stack, greenlet->stack.pinned);
+  struct greenlet *next = hub->leave_for;
+  hub->leave_for = NULL;
+  return next ? next : hub_next(hub);
+}
+
 /* Leave the stack of the greenlet that has ended, or stay on it for one that
  * has none yet. */
 static void go_on(struct hub *hub, struct greenlet *next) {
@@ -427,8 +445,14 @@ void greenlet_base(struct stack_pool *stacks) {
     if (hub->traced)
       hub->host->arrived(hub, hub->origin);
     greenlet->value = greenlet->run(greenlet, greenlet->arg);
-    hub->origin = greenlet;
-    go_on(hub, end(greenlet));
+    if (greenlet->state != GREENLET_RUNNING) {
+      if (!hub->leave_for)
+        hub->origin = greenlet;
+      go_on(hub, set_aside(greenlet));
+    } else {
+      hub->origin = greenlet;
+      go_on(hub, end(greenlet));
+    }
   }
 }
 
@@ -438,15 +462,20 @@ static void leave_links(struct greenlet *greenlet) {
   list_remove(&greenlet->join.node);
 }
 
-int greenlet_join(struct greenlet *greenlet, double seconds) {
+int greenlet_begin_join(struct greenlet *greenlet, double seconds) {
   struct hub *hub = greenlet->hub;
-  if (greenlet_dead(greenlet))
-    return 0;
   if (waiter_check(hub) < 0)
     return -EPERM;
   link_init(&hub->current->join, wake_joiner);
   list_append(&greenlet->links, &hub->current->join.node);
-  return waiter_park(hub, WAIT_JOIN, greenlet, leave_links, seconds, true);
+  return waiter_begin(hub, WAIT_JOIN, greenlet, leave_links, seconds, true);
+}
+
+int greenlet_join(struct greenlet *greenlet, double seconds) {
+  if (greenlet_dead(greenlet))
+    return 0;
+  int result = greenlet_begin_join(greenlet, seconds);
+  return result == 0 ? waiter_finish(greenlet->hub, false) : result;
 }
 
 bool greenlet_link(struct greenlet *greenlet, struct link *link) {

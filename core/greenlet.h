@@ -17,6 +17,11 @@
  * Greenlet, in gevent's words) ends by making room for the next ready one. One
  * with another parent is raw: its value or error goes to that parent's switch.
  *
+ * A host whose greenlets can leave their stacks (a Lua thread that yields) may
+ * set one aside: between waiter_begin and waiter_finish it returns from run
+ * instead, with the state not RUNNING. The greenlet rests without a stack, and
+ * run is called again, on any stack, when its wait has ended.
+ *
  * Errors are opaque pointers that a host gives a meaning to. &greenlet_exit is
  * the error that kills silently. An error is owned by whoever holds it: the
  * sender until the call, then the greenlet, then who takes it.
@@ -54,6 +59,7 @@ struct greenlet {
   struct hub *hub;
   uint8_t state;               /* enum greenlet_state */
   bool begun;                  /* has run */
+  bool may_leave;              /* it can be asked for its stack: waiter_finish */
   bool weak;                   /* the host wants to know when it is made ready */
   bool told;                   /* dead, and all links know */
   unsigned holders;            /* whose parent this is; kept until they go */
@@ -87,6 +93,10 @@ struct greenlet *greenlet_new(struct hub *hub, void *(*run)(struct greenlet *, v
 /* Free what a NEW or DEAD greenlet holds, and for greenlet_new itself. */
 void greenlet_term(struct greenlet *greenlet);
 void greenlet_free(struct greenlet *greenlet);
+
+/* Free what one that lives on holds, just before hub_term: it is not unwound
+ * and must not run again, its errors are forgotten. */
+void greenlet_abandon(struct greenlet *greenlet);
 
 /* Schedule a NEW greenlet to run in this loop iteration; else no effect. */
 void greenlet_start(struct greenlet *greenlet);
@@ -139,8 +149,9 @@ void *greenlet_take_error(struct greenlet *greenlet);
 /* The oldest pending error, left where it is; NULL if there is none. */
 void *greenlet_first_error(const struct greenlet *greenlet);
 
-/* Wait until the greenlet is dead; as waiter_park. */
+/* Wait until the greenlet is dead; as waiter_park and waiter_begin. */
 int greenlet_join(struct greenlet *greenlet, double seconds);
+int greenlet_begin_join(struct greenlet *greenlet, double seconds);
 
 /*
  * Call link->notify in the hub when the greenlet is dead. False when it is

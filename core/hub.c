@@ -10,6 +10,8 @@ enum {
   BATCH_SWITCHES = 50,       /* between two looks at the clock, as gevent */
   TRIM_SECONDS = 1,          /* between two rounds of giving stacks back */
   LONGEST_POLL_SECONDS = 3600,
+  KEEP_EVERY = 16,           /* see hub_wants_stack */
+  PROBES = 4,                /* of slots, for a greenlet that can leave */
 };
 static const double DEFAULT_SWITCH_INTERVAL = 0.005;
 
@@ -33,19 +35,47 @@ struct greenlet *hub_next(struct hub *hub) {
   return container_of(first, struct greenlet, ready);
 }
 
+bool hub_wants_stack(struct hub *hub) {
+  if (list_empty(&hub->ready) || stack_pool_has_room(&hub->stacks))
+    return false;
+  struct callback *first = container_of(hub->ready.next, struct callback, node);
+  if (first->run || !stack_fresh(&container_of(first, struct greenlet, ready)->stack))
+    return false;
+  return ++hub->set_aside % KEEP_EVERY != 0;
+}
+
+/*
+ * A greenlet that begins needs a stack and there is none: find a resting one
+ * that can leave its own, which is cheaper than moving it. NULL: none at hand.
+ */
+static struct greenlet *find_leaver(struct hub *hub, const struct greenlet *target) {
+  if (!stack_fresh(&target->stack) || target->stack.pinned ||
+      stack_pool_has_room(&hub->stacks) || hub->stacks.move_always)
+    return NULL;
+  for (int i = 0; i < PROBES; i++) {
+    struct stack *stack = stack_pool_victim(&hub->stacks);
+    struct greenlet *resting = stack ? container_of(stack, struct greenlet, stack) : NULL;
+    if (resting && resting->may_leave && resting != hub->current)
+      return resting;
+  }
+  return NULL;
+}
+
 int hub_transfer(struct hub *hub, struct greenlet *target) {
   struct greenlet *origin = hub->current;
   uint8_t state = target->state;
   if (__builtin_expect(target->weak, 0))
     hub->host->revived(target);
+  struct greenlet *via = find_leaver(hub, target);
+  hub->leave_for = via ? target : NULL;
   hub->origin = origin;
   hub->current = target;
   target->state = GREENLET_RUNNING;
-  int result = stack_switch(&hub->stacks, &origin->stack, &target->stack);
+  int result = stack_switch(&hub->stacks, &origin->stack, via ? &via->stack : &target->stack);
   if (result < 0) {
     target->state = state;
     hub->current = origin;
-  } else if (hub->traced) {
+  } else if (hub->traced && !hub->leave_for) {
     hub->host->arrived(hub, hub->origin);
   }
   return result;
@@ -104,6 +134,8 @@ static void poll(struct hub *hub, bool wait) {
     stack_pool_trim(&hub->stacks);
     hub->trimmed = hub->now;
   }
+  if (hub->host->polling)
+    hub->host->polling(hub);
   wait = wait && list_empty(&hub->ready) && !hub->no_wait && arm(hub);
   hub->no_wait = false;
   hub->iteration++;
@@ -277,7 +309,8 @@ void hub_term(struct hub *hub) {
   if (hub->loop)
     ev_loop_destroy(hub->loop);
   timers_term(&hub->timers);
-  stack_term(&hub->stacks, &hub->self.stack);
+  greenlet_abandon(&hub->self);
+  greenlet_abandon(&hub->main);
   stack_pool_term(&hub->stacks);
   free(hub->idents);
 }

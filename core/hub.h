@@ -44,6 +44,8 @@ struct hub_host {
   bool (*exit_value)(struct hub *, void *error, void **value);
   /* Control has arrived in the current greenlet. Only while hub->traced. */
   void (*arrived)(struct hub *, struct greenlet *origin);
+  /* The loop is about to poll for events. */
+  void (*polling)(struct hub *);
   /* A greenlet with `weak` set is made ready or switched to. */
   void (*revived)(struct greenlet *);
 };
@@ -77,7 +79,9 @@ struct hub {
   bool nested;                 /* the hub has switched to a greenlet from inside
                                   a callback, and goes on before all others */
   bool no_wait;                /* poll without waiting, once */
+  struct greenlet *leave_for;  /* whom a resting greenlet leaves its stack to */
   unsigned iteration;
+  unsigned set_aside;          /* counts answers of hub_wants_stack */
   double trimmed;              /* when free stacks were last given back */
   struct list turns;           /* greenlets waiting for one loop iteration */
 };
@@ -90,7 +94,7 @@ int hub_init(struct hub *hub, unsigned slots, size_t slot_bytes, const struct hu
              void *data);
 
 /* Free everything; only the main greenlet may call it. Greenlets that live on
- * are not unwound. */
+ * are not unwound, but must have been abandoned (greenlet_abandon). */
 void hub_term(struct hub *hub);
 
 /*
@@ -106,6 +110,14 @@ int hub_wait_turn(struct hub *hub, bool nowait);
 static inline void hub_call(struct hub *hub, struct callback *callback) {
   list_append(&hub->ready, &callback->node);
 }
+
+/*
+ * Would the next greenlet to run take a stack away from another? Then it is
+ * cheaper for the current one, about to wait, to be set aside and leave its
+ * own. Every sixteenth time the answer is no: so those that have rested for
+ * long lose their stacks, and those that switch often get them.
+ */
+bool hub_wants_stack(struct hub *hub);
 
 /* Read the clock and let the loop know. */
 void hub_update_now(struct hub *hub);

@@ -1,3 +1,4 @@
+#define _GNU_SOURCE /* pthread_getattr_np */
 #include "core/stack.h"
 
 #include <assert.h>
@@ -148,6 +149,10 @@ static struct slot *slot_victim(struct stack_pool *pool) {
       return slot;
     slot->recent = false;
   }
+}
+
+struct stack *stack_pool_victim(struct stack_pool *pool) {
+  return slot_victim(pool)->owner;
 }
 
 /* ---- Images ---- */

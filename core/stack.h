@@ -111,6 +111,15 @@ void stack_init(struct stack *stack, bool pinned);
 /* Make sure that the next pinned stack to begin finds a slot. 0 or -ENOMEM. */
 int stack_reserve(struct stack_pool *pool);
 
+/* Could another stack begin without moving one? */
+static inline bool stack_pool_has_room(const struct stack_pool *pool) {
+  return pool->count < pool->limit || pool->free;
+}
+
+/* The stack on the slot that the clock's hand finds next to be cleared; NULL if
+ * its place is empty. */
+struct stack *stack_pool_victim(struct stack_pool *pool);
+
 /* Is there nothing on this stack, so that it could begin on any slot? */
 static inline bool stack_fresh(const struct stack *stack) {
   return !stack->slot;

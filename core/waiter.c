@@ -44,7 +44,7 @@ static void time_is_up(struct timer *timer) {
     waiter_interrupt(greenlet, -ETIMEDOUT);
 }
 
-static int answer(const struct greenlet *greenlet) {
+int waiter_answer(const struct greenlet *greenlet) {
   int result = greenlet->wait.result;
   if (result == WAITER_HANDED)
     return 0;
@@ -57,8 +57,8 @@ static int start_timer(struct greenlet *current, double seconds, bool ref) {
   return timer_start(&current->hub->timers, &current->timer, clock_seconds() + seconds);
 }
 
-int waiter_park(struct hub *hub, const char *what, const void *object,
-                void (*cancel)(struct greenlet *), double seconds, bool ref) {
+int waiter_begin(struct hub *hub, const char *what, const void *object,
+                 void (*cancel)(struct greenlet *), double seconds, bool ref) {
   struct greenlet *current = hub->current;
   int result = waiter_check(hub);
   current->wait = (struct wait){what, object, cancel, hub->now, 0};
@@ -74,11 +74,26 @@ int waiter_park(struct hub *hub, const char *what, const void *object,
     return result;
   }
   current->state = GREENLET_WAITING;
-  hub_run_next(hub);
-  return answer(current);
+  return 0;
 }
 
-int waiter_yield(struct hub *hub) {
+int waiter_finish(struct hub *hub, bool may_leave) {
+  struct greenlet *current = hub->current;
+  current->may_leave = may_leave;
+  hub_run_next(hub);
+  current->may_leave = false;
+  if (__builtin_expect(hub->leave_for != NULL, 0))
+    return WAITER_LEAVE;
+  return waiter_answer(current);
+}
+
+int waiter_park(struct hub *hub, const char *what, const void *object,
+                void (*cancel)(struct greenlet *), double seconds, bool ref) {
+  int result = waiter_begin(hub, what, object, cancel, seconds, ref);
+  return result == 0 ? waiter_finish(hub, false) : result;
+}
+
+int waiter_begin_turn(struct hub *hub) {
   struct greenlet *current = hub->current;
   if (current == &hub->self)
     return -EPERM;
@@ -89,12 +104,21 @@ int waiter_yield(struct hub *hub) {
   current->wait.since = hub->now;
   current->wait.result = 0;
   hub_ready(hub, current);
-  hub_run_next(hub);
-  return answer(current);
+  return 0;
+}
+
+int waiter_yield(struct hub *hub) {
+  int result = waiter_begin_turn(hub);
+  return result == 0 ? waiter_finish(hub, false) : result;
+}
+
+int waiter_begin_sleep(struct hub *hub, double seconds, bool ref) {
+  if (seconds <= 0)
+    return waiter_begin_turn(hub);
+  return waiter_begin(hub, WAIT_SLEEP, NULL, NULL, seconds, ref);
 }
 
 int waiter_sleep(struct hub *hub, double seconds, bool ref) {
-  if (seconds <= 0)
-    return waiter_yield(hub);
-  return waiter_park(hub, WAIT_SLEEP, NULL, NULL, seconds, ref);
+  int result = waiter_begin_sleep(hub, seconds, ref);
+  return result == 0 ? waiter_finish(hub, false) : result;
 }

@@ -35,7 +35,7 @@ struct wait {
 
 /* waiter_wake's result for a wake that handed something over: a kill that
  * arrives before the greenlet runs stays pending until its next wait. */
-enum { WAITER_HANDED = 1 };
+enum { WAITER_HANDED = 1, WAITER_LEAVE = 2 };
 
 extern const char WAIT_SLEEP[], WAIT_JOIN[], WAIT_LINKS[], WAIT_WATCHER[], WAIT_SWITCH[],
     WAIT_HUB[], WAIT_TURN[];
@@ -50,6 +50,21 @@ int waiter_check(const struct hub *hub);
  */
 int waiter_park(struct hub *hub, const char *what, const void *object,
                 void (*cancel)(struct greenlet *), double seconds, bool ref);
+
+/*
+ * The same in two halves, for a host that can leave the stack in between
+ * (greenlet.h: setting aside). Begin returns 0 when the current greenlet is to
+ * give up the CPU now, else what waiter_park would return; finish gives it up.
+ * With may_leave finish may return WAITER_LEAVE long before the wait has ended:
+ * another greenlet wants the stack. The host must leave it then.
+ * waiter_answer is what finish returns, for who was away meanwhile.
+ */
+int waiter_begin(struct hub *hub, const char *what, const void *object,
+                 void (*cancel)(struct greenlet *), double seconds, bool ref);
+int waiter_begin_turn(struct hub *hub);
+int waiter_begin_sleep(struct hub *hub, double seconds, bool ref);
+int waiter_finish(struct hub *hub, bool may_leave);
+int waiter_answer(const struct greenlet *greenlet);
 
 /* End the wait of a greenlet that waits, by what it waited for. */
 void waiter_wake(struct greenlet *greenlet, int result);

@@ -8,6 +8,13 @@
 
 #include "lua_binding/runtime.h"
 
+/* After a sleep without a stack. */
+static int slept(lua_State *L, int status, lua_KContext context) {
+  (void)status;
+  l_answer(L, (struct runtime *)context);
+  return 0;
+}
+
 /*** greenlet.sleep([seconds=0 [, ref=true]]): let others run, or wait. */
 static int l_sleep(lua_State *L) {
   struct runtime *rt = l_runtime(L);
@@ -16,7 +23,12 @@ static int l_sleep(lua_State *L) {
     luaL_argerror(L, 1, "seconds must not be negative");
   bool ref = lua_isnoneornil(L, 2) || lua_toboolean(L, 2);
   l_enter(L, rt);
-  l_leave(L, rt, waiter_sleep(&rt->hub, seconds, ref));
+  int result = waiter_begin_sleep(&rt->hub, seconds, ref);
+  if (result == 0)
+    result = l_finish(L, rt);
+  if (result == WAITER_LEAVE)
+    return lua_yieldk(L, 0, (lua_KContext)rt, slept);
+  l_leave(L, rt, result);
   return 0;
 }
 
@@ -34,6 +46,12 @@ static int l_kill_function(lua_State *L) {
 
 /* ---- For the Lua parts ---- */
 
+static int parked(lua_State *L, int status, lua_KContext context) {
+  (void)status;
+  lua_pushboolean(L, l_answer(L, (struct runtime *)context) == 0);
+  return 1;
+}
+
 /*
  * core.park(description [, timeout]): wait for core.unpark. True when woken,
  * false when the time is up. The description is what reports show.
@@ -45,7 +63,11 @@ static int core_park(lua_State *L) {
   l_enter(L, rt);
   l_start_time(L, rt, &time);
   /* The string stays on the Lua stack, so its address is good. */
-  int result = waiter_park(&rt->hub, WAIT_LINKS, description, NULL, time.seconds, true);
+  int result = waiter_begin(&rt->hub, WAIT_LINKS, description, NULL, time.seconds, true);
+  if (result == 0)
+    result = time.timeout ? waiter_finish(&rt->hub, false) : l_finish(L, rt);
+  if (result == WAITER_LEAVE)
+    return lua_yieldk(L, 0, (lua_KContext)rt, parked);
   lua_pushboolean(L, l_leave_time(L, rt, &time, result) == 0);
   return 1;
 }

@@ -160,21 +160,47 @@ static int found(lua_State *L) {
   return 0;
 }
 
-/* Once in a cycle of the collector: a userdata that nobody holds, made anew. */
+/* (light runtime): make the userdata whose finalizer is cycle(), held weakly. */
+static int watch_cycle(lua_State *L) {
+  struct runtime *rt = lua_touserdata(L, 1);
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &weak_key);
+  *(struct runtime **)lua_newuserdatauv(L, sizeof rt, 0) = rt;
+  luaL_setmetatable(L, "greenlet.cycle");
+  lua_rawsetp(L, -2, &weak_key);
+  return 0;
+}
+
+/* __gc, once in a cycle of the collector. */
 static int cycle(lua_State *L) {
   struct runtime *rt = *(struct runtime **)lua_touserdata(L, 1);
   if (rt->closing)
     return 0;
+  lua_pushcfunction(L, watch_cycle);
+  lua_pushlightuserdata(L, rt);
+  lua_call(L, 1, 0);
   struct list *head = &rt->hub.greenlets;
   for (struct list *node = head->next; node != head; node = node->next) {
     struct pair *pair = l_pair(container_of(node, struct greenlet, all));
     if (demotable(pair))
       l_demote(L, pair);
   }
-  lua_newuserdatauv(L, sizeof rt, 0);
-  *(struct runtime **)lua_touserdata(L, -1) = rt;
-  luaL_setmetatable(L, "greenlet.cycle");
   return 0;
+}
+
+/* The userdata that cycle() is the finalizer of may be lost: Lua calls no
+ * finalizer in the last of 200 nested C calls. So it is made anew here. */
+void l_watch_collector(struct hub *hub) {
+  struct runtime *rt = hub->data;
+  lua_State *aux = rt->aux;
+  lua_rawgetp(aux, LUA_REGISTRYINDEX, &weak_key);
+  bool watched = lua_rawgetp(aux, -1, &weak_key) == LUA_TUSERDATA;
+  lua_pop(aux, 2);
+  if (watched || rt->closing)
+    return;
+  lua_pushcfunction(aux, watch_cycle);
+  lua_pushlightuserdata(aux, rt);
+  if (lua_pcall(aux, 1, 0, 0) != LUA_OK)
+    lua_pop(aux, 1); /* next time */
 }
 
 static void make_metatable(lua_State *L, const char *name, lua_CFunction gc) {
@@ -190,7 +216,5 @@ void l_open_garbage(lua_State *L, struct runtime *rt) {
   lua_newtable(L);
   luaL_setmetatable(L, "greenlet.weak");
   lua_rawsetp(L, LUA_REGISTRYINDEX, &weak_key);
-  *(struct runtime **)lua_newuserdatauv(L, sizeof rt, 0) = rt;
-  luaL_setmetatable(L, "greenlet.cycle");
-  lua_pop(L, 1);
+  l_watch_collector(&rt->hub);
 }

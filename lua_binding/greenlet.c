@@ -248,22 +248,35 @@ static int l_spawn(lua_State *L) {
 
 /* ---- Waiting ---- */
 
-/* Wait for the death of the handle at 1; 0 or -ETIMEDOUT. */
-static int join(lua_State *L, struct handle *handle, struct l_time *time) {
+/* Wait for the death of the handle at 1: 0 or -ETIMEDOUT; or WAITER_LEAVE (only
+ * if `may_leave`). */
+static int join(lua_State *L, struct handle *handle, struct l_time *time, bool may_leave) {
   struct runtime *rt = handle->rt;
   if (handle->state == HANDLE_DEAD)
     return 0;
   l_enter(L, rt);
   struct pair *pair = l_prepare_resting(L, rt, 1);
   l_start_time(L, rt, time);
-  return l_leave_time(L, rt, time, greenlet_join(pair->g, time->seconds));
+  int result = greenlet_begin_join(pair->g, time->seconds);
+  if (result == 0)
+    result = may_leave && !time->timeout ? l_finish(L, rt) : waiter_finish(&rt->hub, false);
+  if (result == WAITER_LEAVE)
+    return result;
+  return l_leave_time(L, rt, time, result);
+}
+
+static int joined(lua_State *L, int status, lua_KContext context) {
+  (void)status;
+  l_answer(L, (struct runtime *)context);
+  return 0;
 }
 
 /*** Wait until the greenlet has finished or the timeout expires. */
 static int l_greenlet_join(lua_State *L) {
   struct handle *handle = self(L);
   struct l_time time = l_check_time(L, handle->rt, 2);
-  join(L, handle, &time);
+  if (join(L, handle, &time, true) == WAITER_LEAVE)
+    return lua_yieldk(L, 0, (lua_KContext)handle->rt, joined);
   return 0;
 }
 
@@ -283,6 +296,24 @@ static int push_values(lua_State *L, const struct handle *handle) {
   return count;
 }
 
+/* The outcome of the dead handle at 1. */
+static int push_outcome(lua_State *L, struct handle *handle) {
+  if (!handle->failed)
+    return push_values(L, handle);
+  l_take(handle);
+  lua_getiuservalue(L, 1, UV_RESULT);
+  return l_error(L);
+}
+
+static int got(lua_State *L, int status, lua_KContext context) {
+  struct runtime *rt = (struct runtime *)context;
+  struct l_time time = {.seconds = lua_tonumber(L, 3)};
+  (void)status;
+  if (l_answer(L, rt) == -ETIMEDOUT)
+    return l_raise_expired(L, rt, &time);
+  return push_outcome(L, lua_touserdata(L, 1));
+}
+
 /*** All values that the greenlet returned, or its error raised. */
 static int l_greenlet_get(lua_State *L) {
   struct handle *handle = self(L);
@@ -293,13 +324,13 @@ static int l_greenlet_get(lua_State *L) {
     time = (struct l_time){.seconds = 0};
     return l_raise_expired(L, rt, &time);
   }
-  if (join(L, handle, &time) == -ETIMEDOUT)
+  lua_settop(L, 3);
+  int result = join(L, handle, &time, true);
+  if (result == WAITER_LEAVE)
+    return lua_yieldk(L, 0, (lua_KContext)rt, got);
+  if (result == -ETIMEDOUT)
     return l_raise_expired(L, rt, &time);
-  if (!handle->failed)
-    return push_values(L, handle);
-  l_take(handle);
-  lua_getiuservalue(L, 1, UV_RESULT);
-  return l_error(L);
+  return push_outcome(L, handle);
 }
 
 /* ---- Killing ---- */
@@ -349,7 +380,7 @@ static int l_greenlet_kill(lua_State *L) {
     l_enter(L, rt);
   l_kill(L, 1, lua_isnoneornil(L, 2) ? 0 : 2);
   if (block && handle->state != HANDLE_DEAD)
-    join(L, handle, &time);
+    join(L, handle, &time, false);
   return 0;
 }
 

@@ -123,7 +123,7 @@ struct pair *l_take_pair(lua_State *L, struct runtime *rt, int idx) {
   pair->g = &pair->own;
   pair->at = pair->L;
   pair->handle = handle;
-  pair->demoted = pair->dying = false;
+  pair->demoted = pair->dying = pair->aside = false;
   handle->pair = pair;
   pair->g->ident = handle->ident - 1;
   lua_pushvalue(L, idx);
@@ -151,7 +151,7 @@ static void released(struct greenlet *g) {
     lua_rawsetp(rt->store, LUA_REGISTRYINDEX, &l_ended_key); /* a place that is there */
   }
   unanchor(pair);
-  if (pair->demoted || rt->free_count == POOL_LIMIT) {
+  if (pair->demoted || pair->spoilt || rt->free_count == POOL_LIMIT) {
     pair_free(pair);
     return;
   }
@@ -442,6 +442,20 @@ static void failed_well(struct pair *pair, lua_State *L, int traceback) {
     lua_pop(L, 1);
 }
 
+/* Did the error leave a debug hook? Then the thread keeps hooks off for good
+ * (lua_resetthread does not know), and is of no more use. Of a very deep stack
+ * only the top is looked at. */
+static bool left_a_hook(lua_State *L) {
+  lua_Debug ar;
+  int level = 0;
+  for (; level < 200 && lua_getstack(L, level, &ar); level++) {
+    lua_getinfo(L, "n", &ar);
+    if (*ar.namewhat == 'h')
+      return true;
+  }
+  return level == 200;
+}
+
 /*
  * The thread died of an error. The traceback first, while its frames are
  * there; then the reset, which closes to-be-closed variables, and may block,
@@ -450,6 +464,7 @@ static void failed_well(struct pair *pair, lua_State *L, int traceback) {
 static void ended_badly(struct pair *pair, lua_State *L) {
   struct runtime *rt = pair->rt;
   int traceback = l_is_exit(L, -1) ? LUA_REFNIL : dead_traceback(rt, L);
+  pair->spoilt = left_a_hook(L);
   pair->at = rt->L = L;
   lua_resetthread(L);
   lua_settop(L, 1); /* the error */
@@ -468,13 +483,32 @@ static int raise_at_start(lua_State *L) {
   return l_error(L);
 }
 
+/* Resume the thread, until the greenlet ends or leaves its stack. */
+static void *run_on(struct pair *pair, lua_State *L, int arguments) {
+  int results, status = lua_resume(L, NULL, arguments, &results);
+  while (status == LUA_YIELD && !pair->aside)
+    status = refuse_yield(L, &results);
+  if (status == LUA_YIELD)
+    return NULL;
+  if (status == LUA_OK)
+    ended_well(pair, L);
+  else
+    ended_badly(pair, L);
+  pair->handle->state = HANDLE_DEAD;
+  return l_values;
+}
+
 /* The body of every greenlet: core calls it on the greenlet's own stack. */
 static void *run(struct greenlet *g, void *arg) {
   struct pair *pair = arg;
   struct runtime *rt = pair->rt;
   lua_State *L = pair->L;
-  int results, arguments = pair->arguments;
+  int arguments = pair->arguments;
   rt->L = L;
+  if (pair->aside) {
+    pair->aside = false;
+    return run_on(pair, L, 0);
+  }
   if (pair->handle->raw && g->value == l_values)
     arguments += l_receive_values(L, rt);
   if (__builtin_expect(greenlet_first_error(g) != NULL, 0)) {
@@ -483,15 +517,7 @@ static void *run(struct greenlet *g, void *arg) {
     lua_pushlightuserdata(L, pair);
     arguments = 1;
   }
-  int status = lua_resume(L, NULL, arguments, &results);
-  while (status == LUA_YIELD)
-    status = refuse_yield(L, &results);
-  if (status == LUA_OK)
-    ended_well(pair, L);
-  else
-    ended_badly(pair, L);
-  pair->handle->state = HANDLE_DEAD;
-  return l_values;
+  return run_on(pair, L, arguments);
 }
 
 static bool exit_value(struct hub *hub, void *error, void **value) {
@@ -520,6 +546,7 @@ const struct hub_host l_host = {
     .exit_value = exit_value,
     .arrived = l_arrived,
     .revived = l_revived,
+    .polling = l_watch_collector,
 };
 
 void l_pair_open(lua_State *L, struct runtime *rt) {

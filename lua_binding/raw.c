@@ -112,7 +112,9 @@ static int back(lua_State *L, struct runtime *rt, int result, const void *answer
 /* Switch to the living handle at idx with the `values` values on top. */
 static int switch_to(lua_State *L, struct runtime *rt, int idx, int values) {
   void *answer = NULL;
-  struct pair *pair = prepare(L, rt, idx);
+  struct pair *pair = ((struct handle *)lua_touserdata(L, idx))->pair;
+  if (!pair || !pair->g->begun)
+    pair = prepare(L, rt, idx);
   if (!l_send_values(L, rt, values))
     return luaL_error(L, "too many values in a switch");
   rt->throwing = false;
@@ -123,11 +125,14 @@ static int switch_to(lua_State *L, struct runtime *rt, int idx, int values) {
 
 /*** Run it until somebody switches back. */
 static int l_raw_switch(lua_State *L) {
-  struct runtime *rt = self(L)->rt;
+  const struct handle *handle = self(L);
+  struct runtime *rt = handle->rt;
   int values = lua_gettop(L) - 1;
   l_enter(L, rt);
-  push_living(L, rt, 1);
-  lua_replace(L, 1);
+  if (handle->state == HANDLE_DEAD) {
+    push_living(L, rt, 1);
+    lua_replace(L, 1);
+  }
   return switch_to(L, rt, 1, values);
 }
 

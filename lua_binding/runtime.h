@@ -43,7 +43,9 @@ struct pair {
   struct handle *handle;    /* NULL once released */
   int anchor;               /* index in anchors and threads */
   int arguments;            /* on L, for the function below them */
+  bool aside;               /* it has yielded its stack: see l_finish */
   bool demoted;             /* not anchored: see garbage.c */
+  bool spoilt;              /* its thread is of no more use */
   bool dying;               /* killed as garbage already */
   struct sentinel *sentinel; /* garbage.c */
   struct link notice;       /* tells the links that Lua keeps */
@@ -211,6 +213,15 @@ int l_error(lua_State *L);
  * places, and notes where the current greenlet is. */
 void l_enter(lua_State *L, struct runtime *rt);
 
+/*
+ * The second half of a wait: waiter_finish, or WAITER_LEAVE when the greenlet
+ * is to leave its C stack, by `return lua_yieldk(L, 0, context, k)` from the
+ * function that Lua has called. k then asks l_answer.
+ */
+int l_finish(lua_State *L, struct runtime *rt);
+/* In k: what the wait came to, through l_leave. */
+int l_answer(lua_State *L, struct runtime *rt);
+
 /* After it: raises what `result` says, but returns 0 and -ETIMEDOUT. */
 int l_leave(lua_State *L, struct runtime *rt, int result);
 
@@ -284,6 +295,8 @@ void l_schedule_report(lua_State *L, struct runtime *rt, int idx);
 /* Greenlets as garbage: garbage.c. */
 void l_demote(lua_State *L, struct pair *pair);
 void l_revived(struct greenlet *g);
+/* See that the collector's cycles are watched. */
+void l_watch_collector(struct hub *hub);
 void l_dismiss_sentinel(struct pair *pair);
 void l_end_orphan(struct pair *pair);
 void l_push_demoted(lua_State *L, struct pair *pair);

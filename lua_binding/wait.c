@@ -28,6 +28,23 @@ void l_enter(lua_State *L, struct runtime *rt) {
   l_current(rt)->at = L;
 }
 
+int l_finish(lua_State *L, struct runtime *rt) {
+  struct pair *pair = l_current(rt);
+  bool may_leave = pair->L == L && lua_isyieldable(L) && !pair->g->stack.pinned;
+  int result = WAITER_LEAVE;
+  if (!may_leave || !hub_wants_stack(&rt->hub))
+    result = waiter_finish(&rt->hub, may_leave);
+  if (result == WAITER_LEAVE)
+    pair->aside = true;
+  return result;
+}
+
+int l_answer(lua_State *L, struct runtime *rt) {
+  if (l_current(rt)->L != L) /* a script has resumed a greenlet's own thread */
+    luaL_error(L, "cannot resume a greenlet as a coroutine");
+  return l_leave(L, rt, waiter_answer(rt->hub.current));
+}
+
 /* Push the error that ends the wait: an expired Timeout stands for what it
  * was given to raise. */
 static void push_pending(lua_State *L, struct runtime *rt) {

@@ -93,8 +93,8 @@ end
 
 local function describe(objects)
   local first = objects[1]
-  if #objects == 1 then return "wait for " .. core.safe_text(first) end
-  return ("wait for %d objects"):format(#objects)
+  if #objects == 1 then return core.safe_text(first) end
+  return ("%d objects, the first of them %s"):format(#objects, core.safe_text(first))
 end
 
 -- A rawlink that does not take a greenlet's error: waiting is not asking.
