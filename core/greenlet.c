@@ -443,7 +443,7 @@ void greenlet_base(struct stack_pool *stacks) {
     struct greenlet *greenlet = hub->current;
     greenlet->begun = true;
     if (hub->traced)
-      hub->host->arrived(hub, hub->origin);
+      hub_trace(hub);
     greenlet->value = greenlet->run(greenlet, greenlet->arg);
     if (greenlet->state != GREENLET_RUNNING) {
       if (!hub->leave_for)

@@ -35,6 +35,16 @@ struct greenlet *hub_next(struct hub *hub) {
   return container_of(first, struct greenlet, ready);
 }
 
+void hub_trace(struct hub *hub) {
+  struct greenlet *current = hub->current;
+  struct wait wait = current->wait;
+  void *value = current->value;
+  current->may_leave = false;
+  hub->host->arrived(hub, hub->origin);
+  current->wait = wait;
+  current->value = value;
+}
+
 bool hub_wants_stack(struct hub *hub) {
   if (list_empty(&hub->ready) || stack_pool_has_room(&hub->stacks))
     return false;
@@ -76,7 +86,7 @@ int hub_transfer(struct hub *hub, struct greenlet *target) {
     target->state = state;
     hub->current = origin;
   } else if (hub->traced && !hub->leave_for) {
-    hub->host->arrived(hub, hub->origin);
+    hub_trace(hub);
   }
   return result;
 }

@@ -142,6 +142,10 @@ void hub_run_next(struct hub *hub);
  * switches but those of ending greenlets pass here. 0 or -ENOMEM. */
 int hub_transfer(struct hub *hub, struct greenlet *target);
 
+/* Tell the host that control has arrived. It may switch: what the current
+ * greenlet is about to be told is kept meanwhile. */
+void hub_trace(struct hub *hub);
+
 /* The bottom of every stack: runs one greenlet after the other. */
 void greenlet_base(struct stack_pool *stacks);
 

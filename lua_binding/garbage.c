@@ -18,6 +18,7 @@
  * anchors it again and makes it ready with a GreenletExit, to be raised in the
  * loop, so that its to-be-closed variables close.
  */
+#include <malloc.h>
 #include <stdlib.h>
 
 #include "lua_binding/runtime.h"
@@ -28,6 +29,7 @@ struct sentinel {
 
 /* Private fields of handles, and a key of the registry. */
 static char sentinel_key, waiters_key, weak_key;
+enum { WORTH_TRIMMING = 32 * 1024 }; /* kilobytes of Lua heap */
 enum { ANCHORS = 1, THREADS = 2 }; /* stack of rt->store, as in pair.c */
 
 void l_push_demoted(lua_State *L, struct pair *pair) {
@@ -189,8 +191,7 @@ static int cycle(lua_State *L) {
 
 /* The userdata that cycle() is the finalizer of may be lost: Lua calls no
  * finalizer in the last of 200 nested C calls. So it is made anew here. */
-void l_watch_collector(struct hub *hub) {
-  struct runtime *rt = hub->data;
+static void watch_collector(struct runtime *rt) {
   lua_State *aux = rt->aux;
   lua_rawgetp(aux, LUA_REGISTRYINDEX, &weak_key);
   bool watched = lua_rawgetp(aux, -1, &weak_key) == LUA_TUSERDATA;
@@ -201,6 +202,29 @@ void l_watch_collector(struct hub *hub) {
   lua_pushlightuserdata(aux, rt);
   if (lua_pcall(aux, 1, 0, 0) != LUA_OK)
     lua_pop(aux, 1); /* next time */
+}
+
+/*
+ * When the Lua heap has shrunk to half of what it was, hand the rest back: what
+ * a hundred thousand dead greenlets leave lies in the middle of malloc's heap,
+ * where free() gives nothing back by itself.
+ */
+static void give_back(struct runtime *rt) {
+  int now = lua_gc(rt->aux, LUA_GCCOUNT);
+  if (now > rt->peak_kilobytes)
+    rt->peak_kilobytes = now;
+  if (rt->peak_kilobytes < WORTH_TRIMMING || now > rt->peak_kilobytes / 2)
+    return;
+  rt->peak_kilobytes = now;
+#ifdef __GLIBC__
+  malloc_trim(0);
+#endif
+}
+
+void l_polling(struct hub *hub) {
+  struct runtime *rt = hub->data;
+  watch_collector(rt);
+  give_back(rt);
 }
 
 static void make_metatable(lua_State *L, const char *name, lua_CFunction gc) {
@@ -216,5 +240,5 @@ void l_open_garbage(lua_State *L, struct runtime *rt) {
   lua_newtable(L);
   luaL_setmetatable(L, "greenlet.weak");
   lua_rawsetp(L, LUA_REGISTRYINDEX, &weak_key);
-  l_watch_collector(&rt->hub);
+  watch_collector(rt);
 }

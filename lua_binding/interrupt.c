@@ -47,7 +47,7 @@ static void on_hook(lua_State *L, lua_Debug *ar) {
     l_error(L);
   }
   kill_main(L, rt);
-  if (waiter_check(&rt->hub) < 0 || lua_gc(L, LUA_GCCOUNT) < 0 || rt->tracing || rt->closing)
+  if (waiter_check(&rt->hub) < 0 || lua_gc(L, LUA_GCCOUNT) < 0 || rt->tracing_aside || rt->closing)
     return;
   l_enter(L, rt);
   l_leave(L, rt, waiter_yield(&rt->hub));

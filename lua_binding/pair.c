@@ -83,7 +83,7 @@ static int make_thread(lua_State *L) {
   lua_State *store = rt->store;
   pair->L = lua_newthread(L);
   if (rt->mark_threads)
-    *(void **)lua_getextraspace(pair->L) = pair;
+    l_mark_base(pair->L);
   lua_pushvalue(store, ANCHORS);
   lua_xmove(store, L, 1);
   lua_pushvalue(store, THREADS);
@@ -173,10 +173,10 @@ void l_mark_threads(struct runtime *rt) {
   rt->mark_threads = true;
   for (struct list *node = list->next; node != list; node = node->next) {
     struct pair *pair = l_pair(container_of(node, struct greenlet, all));
-    *(void **)lua_getextraspace(pair->L) = pair;
+    l_mark_base(pair->L);
   }
   for (struct pair *pair = rt->free; pair; pair = pair->next)
-    *(void **)lua_getextraspace(pair->L) = pair;
+    l_mark_base(pair->L);
 }
 
 /* ---- How it ended ---- */
@@ -546,7 +546,7 @@ const struct hub_host l_host = {
     .exit_value = exit_value,
     .arrived = l_arrived,
     .revived = l_revived,
-    .polling = l_watch_collector,
+    .polling = l_polling,
 };
 
 void l_pair_open(lua_State *L, struct runtime *rt) {

@@ -9,6 +9,7 @@
  * the handler in the innermost xpcall's frame, which will never use it again.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "lua_binding/runtime.h"
 
@@ -114,9 +115,16 @@ static int l_base_error(lua_State *L) {
 /* ---- coroutine ---- */
 
 /* The bottom thread of a greenlet is no coroutine to scripts. In our program
- * the extra space of such a thread points to its pair (pair.c). */
+ * the extra space of such a thread holds this address; others have there what
+ * the main thread has. */
+static const char base_mark;
+
+void l_mark_base(lua_State *thread) {
+  *(const void **)lua_getextraspace(thread) = &base_mark;
+}
+
 static bool is_base(lua_State *co) {
-  return *(void **)lua_getextraspace(co) != NULL;
+  return *(const void **)lua_getextraspace(co) == &base_mark;
 }
 
 static lua_State *check_coroutine(lua_State *L) {
@@ -296,6 +304,7 @@ static int core_patch_all(lua_State *L) {
                                        {"close", l_close},   {NULL, NULL}};
   static const luaL_Reg os[] = {{"exit", l_exit}, {NULL, NULL}};
   struct runtime *rt = l_runtime(L);
+  memset(lua_getextraspace(rt->main_L), 0, LUA_EXTRASPACE); /* Lua leaves it unset */
   l_mark_threads(rt);
   lua_pushglobaltable(L);
   luaL_setfuncs(L, base, 0); /* no upvalues, as the originals */

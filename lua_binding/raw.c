@@ -287,26 +287,43 @@ static int box_trace_error(lua_State *L) {
   return 1;
 }
 
+/* On L: call the function; an error of its ends the trace and is raised where
+ * control arrives. */
+static void trace_on(struct runtime *rt, lua_State *L, struct greenlet *origin) {
+  struct hub *hub = &rt->hub;
+  lua_pushcfunction(L, call_trace);
+  lua_pushlightuserdata(L, rt);
+  lua_pushlightuserdata(L, origin);
+  if (lua_pcall(L, 2, 0, 0) == LUA_OK)
+    return;
+  hub->traced = false;
+  lua_pushcfunction(L, box_trace_error);
+  lua_insert(L, -2);
+  lua_pushlightuserdata(L, rt);
+  lua_insert(L, -2);
+  if (lua_pcall(L, 2, 1, 0) == LUA_OK && hub->current != &hub->self)
+    greenlet_throw(hub->current, lua_touserdata(L, -1), NULL);
+  lua_pop(L, 1);
+}
+
+/* core: control has arrived. The function is called in the current greenlet, on
+ * the thread that it waits on, so it may switch; values in flight are set aside
+ * meanwhile. A thread that has yielded cannot be called on: aux is, then. */
 void l_arrived(struct hub *hub, struct greenlet *origin) {
   struct runtime *rt = hub->data;
-  lua_State *aux = rt->aux;
-  if (rt->tracing || rt->trace_ref == LUA_NOREF || !lua_checkstack(aux, 8))
+  struct pair *pair = l_current(rt);
+  lua_State *L = pair->aside ? rt->aux : pair->at;
+  if (rt->tracing || rt->trace_ref == LUA_NOREF || !lua_checkstack(L, 8))
     return;
   rt->tracing = true;
-  lua_pushcfunction(aux, call_trace);
-  lua_pushlightuserdata(aux, rt);
-  lua_pushlightuserdata(aux, origin);
-  if (lua_pcall(aux, 2, 0, 0) != LUA_OK) {
-    hub->traced = false;
-    lua_pushcfunction(aux, box_trace_error);
-    lua_insert(aux, -2);
-    lua_pushlightuserdata(aux, rt);
-    lua_insert(aux, -2);
-    if (lua_pcall(aux, 2, 1, 0) == LUA_OK && hub->current != &hub->self)
-      greenlet_throw(hub->current, lua_touserdata(aux, -1), NULL);
-    lua_pop(aux, 1);
-  }
-  rt->tracing = false;
+  rt->tracing_aside = pair->aside;
+  rt->L = L;
+  int values = l_receive_values(L, rt);
+  int below = lua_gettop(L) - values;
+  trace_on(rt, L, origin);
+  lua_settop(L, below + values);
+  l_send_values(L, rt, values);
+  rt->tracing = rt->tracing_aside = false;
 }
 
 static int l_gettrace(lua_State *L) {

@@ -107,7 +107,8 @@ struct runtime {
   int core_ref;             /* registry: the table that the Lua parts share */
   int trace_ref;            /* settrace's function, or LUA_NOREF */
   int print_reports_ref;    /* hub.lua prints what is in core.reports */
-  bool tracing;             /* inside it: no switches */
+  bool tracing;             /* inside it: not called again */
+  bool tracing_aside;       /* and on aux, where nothing may switch */
   bool throwing;            /* the last raw switch was a throw */
   bool spawn_callbacks;     /* somebody wants to know of starts */
   bool track_tree;
@@ -115,6 +116,7 @@ struct runtime {
   bool closing;             /* the state is being closed: nothing may wait */
   bool mark_threads;        /* the extra space of threads is ours: protect.c */
   unsigned trail_limit;     /* frames of a spawning stack, at most L_MOST_FRAMES */
+  int peak_kilobytes;       /* of the Lua heap since memory was given back */
   int failures;             /* errors that nobody took */
   struct callback report;   /* prints what is in core.reports */
   struct watcher interrupt; /* async: Ctrl-C */
@@ -295,15 +297,17 @@ void l_schedule_report(lua_State *L, struct runtime *rt, int idx);
 /* Greenlets as garbage: garbage.c. */
 void l_demote(lua_State *L, struct pair *pair);
 void l_revived(struct greenlet *g);
-/* See that the collector's cycles are watched. */
-void l_watch_collector(struct hub *hub);
+/* The loop is about to poll: look after collector and memory. */
+void l_polling(struct hub *hub);
 void l_dismiss_sentinel(struct pair *pair);
 void l_end_orphan(struct pair *pair);
 void l_push_demoted(lua_State *L, struct pair *pair);
 /* A demoted pair that never started is garbage: free it. */
 void l_abandon_new(struct pair *pair);
-/* Mark the threads of greenlets, so that coroutine functions know them. */
+/* Mark the threads of greenlets, so that coroutine functions know them: all
+ * there are, and one. */
 void l_mark_threads(struct runtime *rt);
+void l_mark_base(lua_State *thread);
 
 /* Capture where L is into frames: trail.c. */
 unsigned l_trail(lua_State *L, struct runtime *rt, struct trail_frame *frames, unsigned limit);

@@ -19,18 +19,19 @@ static int refuse(lua_State *L, struct runtime *rt) {
     return l_raise(L, rt, "InvalidSwitchError", "cannot switch greenlets inside __gc");
   if (rt->closing)
     return l_raise(L, rt, "InvalidSwitchError", "the interpreter is being closed");
-  return l_raise(L, rt, "InvalidSwitchError", "cannot switch greenlets in a trace function");
+  return l_raise(L, rt, "InvalidSwitchError", "cannot switch greenlets in this trace call");
 }
 
 void l_enter(lua_State *L, struct runtime *rt) {
-  if (__builtin_expect(in_finalizer(L) || rt->closing || rt->tracing, 0))
+  if (__builtin_expect(in_finalizer(L) || rt->closing || rt->tracing_aside, 0))
     refuse(L, rt);
   l_current(rt)->at = L;
 }
 
 int l_finish(lua_State *L, struct runtime *rt) {
   struct pair *pair = l_current(rt);
-  bool may_leave = pair->L == L && lua_isyieldable(L) && !pair->g->stack.pinned;
+  bool may_leave = pair->L == L && lua_isyieldable(L) && !pair->g->stack.pinned &&
+                   !rt->hub.traced;
   int result = WAITER_LEAVE;
   if (!may_leave || !hub_wants_stack(&rt->hub))
     result = waiter_finish(&rt->hub, may_leave);

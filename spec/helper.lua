@@ -13,6 +13,7 @@ local helper = {}
 
 helper.TICK = 0.001      -- the shortest sleep that needs the loop's clock
 helper.SHORT = 0.01      -- clearly later than TICK
+helper.LATER = 0.1       -- a timeout before which what takes TICKs is over, on a busy machine too
 helper.NEVER = 1000      -- a wait that no spec sits out
 helper.GENEROUS = 10     -- no machine is so slow: the one bound on how long a thing may take
 

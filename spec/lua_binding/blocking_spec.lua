@@ -318,6 +318,26 @@ describe("waiting inside", function()
   end
 end)
 
+describe("a greenlet killed inside a debug hook", function()
+  helper.check_leaks()
+
+  it("leaves hooks working in those that come after it", function()
+    local function hooked_after(action)
+      local hooked = false
+      debug.sethook(function() debug.sethook(); action(); hooked = true end, "", 1)
+      local x = 0
+      for i = 1, 100 do x = x + i end
+      return hooked
+    end
+    local all = {}
+    for i = 1, 10 do all[i] = greenlet.spawn(hooked_after, function() greenlet.sleep(NEVER) end) end
+    greenlet.sleep(0)
+    greenlet.killall(all)
+    for i = 1, 20 do all[i] = greenlet.spawn(hooked_after, function() end) end
+    for i = 1, 20 do assert.is_true(all[i]:get()) end
+  end)
+end)
+
 describe("waiting inside __gc", function()
   helper.check_leaks()
 

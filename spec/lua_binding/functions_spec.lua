@@ -3,7 +3,7 @@ local greenlet = require "greenlet"
 local it = helper.it
 
 local Greenlet = greenlet.Greenlet
-local TICK, SHORT, NEVER = helper.TICK, helper.SHORT, helper.NEVER
+local TICK, SHORT, LATER, NEVER = helper.TICK, helper.SHORT, helper.LATER, helper.NEVER
 
 local function sleeper() return greenlet.spawn(greenlet.sleep, NEVER) end
 local function after(seconds, ...)
@@ -364,7 +364,7 @@ describe("greenlet", function()
 
     it("returns without the losers when the timeout expires", function()
       local loser, quick = sleeper(), after(TICK)
-      holds(greenlet.joinall({ loser, quick }, SHORT), quick)
+      holds(greenlet.joinall({ loser, quick }, LATER), quick)
       assert.is_true(loser.active)
       assert.equal(0, loser:has_links())
       assert.same({}, greenlet.joinall({ loser }, 0))
@@ -442,7 +442,7 @@ describe("greenlet", function()
 
     it("unlinks what was not ready when the timeout expires", function()
       local w, loser, quick = waitable(), sleeper(), after(TICK)
-      holds(greenlet.wait({ w, loser, quick }, SHORT), quick)
+      holds(greenlet.wait({ w, loser, quick }, LATER), quick)
       assert.equal(1, w.unlinked)
       assert.equal(0, loser:has_links())
       loser:kill()
@@ -566,7 +566,7 @@ describe("greenlet", function()
     it("ends when the timeout expires", function()
       local slow, quick = sleeper(), after(TICK)
       local got = {}
-      for o in greenlet.iwait({ slow, quick }, SHORT) do got[#got + 1] = o end
+      for o in greenlet.iwait({ slow, quick }, LATER) do got[#got + 1] = o end
       holds(got, quick)
       assert.equal(0, slow:has_links())
       slow:kill()

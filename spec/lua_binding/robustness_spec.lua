@@ -304,6 +304,79 @@ describe("control that goes astray", function()
   end)
 end)
 
+-- The state of a dead greenlet is used again: nothing of it may show in the next one.
+describe("a dead greenlet", function()
+  helper.check_leaks()
+
+  it("leaves no debug hook behind", function()
+    local count = 0
+    for _ = 1, 10 do
+      greenlet.spawn(function() debug.sethook(function() count = count + 1 end, "", 1) end):join()
+    end
+    local before = count
+    assert.is_true(before > 0)
+    for _ = 1, 20 do
+      greenlet.spawn(function() local x = 0; for i = 1, 100 do x = x + i end; return x end):join()
+    end
+    assert.equal(before, count)
+  end)
+
+  it("leaves as much C stack as it had", function()
+    local function depth()
+      local deepest = 0
+      local function nest(n)
+        deepest = math.max(deepest, n)
+        return (("x"):gsub("x", function() return nest(n + 1) end))
+      end
+      pcall(nest, 1)
+      return deepest
+    end
+    local function nest_and(f, n)
+      if n == 0 then return f() end
+      return (("x"):gsub("x", function() return nest_and(f, n - 1) end))
+    end
+    local fresh = greenlet.spawn(depth):get()
+    local ends = {
+      function() error("deep down", 0) end,
+      function() greenlet.sleep(NEVER) end,
+      function() coroutine.wrap(function() greenlet.sleep(NEVER) end)() end,
+      function() local function overflow() return 1 + overflow() end; return overflow() end,
+      function() greenlet.getcurrent():kill() end,
+    }
+    helper.capture(function()
+      for _, f in ipairs(ends) do
+        local all = {}
+        for i = 1, 3 do all[i] = greenlet.spawn(nest_and, f, 100) end
+        greenlet.sleep(0)
+        greenlet.killall(all)
+        helper.settle()
+      end
+    end)
+    for _ = 1, 30 do assert.equal(fresh, greenlet.spawn(depth):get()) end
+  end)
+
+  it("leaves no value, error or field behind", function()
+    helper.capture(function()
+      for i = 1, 20 do
+        local g = greenlet.spawn(i % 2 == 0 and error or function() return {} end, "x")
+        g.field = "field"
+        g.name = "named"
+        g:join()
+      end
+    end)
+    for _ = 1, 20 do
+      local g = greenlet.spawn(function() end)
+      assert.is_nil(g.field)
+      assert.is_nil(g.value)
+      assert.is_nil(g.exception)
+      assert.is_nil(tostring(g):find("named", 1, true))
+      g:join()
+      assert.is_nil(g.value)
+      assert.is_true(g:successful())
+    end
+  end)
+end)
+
 describe("many greenlets", function()
   helper.check_leaks()
 
@@ -654,6 +727,27 @@ describe("garbage", function()
       greenlet.sleep(0)
     end
     assert.equal("alive", (g:switch()))
+  end)
+
+  it("is found also after a stack overflow during which the collector ran", function()
+    local out, _, status = helper.run([[
+      local main = greenlet.getcurrent()
+      local function make()
+        greenlet.greenlet(function()
+          local x <close> = setmetatable({}, { __close = function(_, err) print("closed", err) end })
+          main:switch()
+        end):switch()
+      end
+      local function nest() collectgarbage(); return (("x"):gsub("x", nest)) end
+      local function recurse() return 1 + recurse() .. "" end
+      print(pcall(nest))
+      print((pcall(recurse)))
+      make()
+      for _ = 1, 20 do collectgarbage(); greenlet.sleep(0.001) end
+      print "end"
+    ]])
+    assert.equal("false\tC stack overflow\nfalse\nclosed\tGreenletExit\nend\n", out)
+    assert.equal(0, status)
   end)
 
   it("dead greenlets are freed", function()
