@@ -171,8 +171,8 @@ static int l_raw_throw(lua_State *L) {
       return values;
   }
   struct pair *pair = prepare(L, rt, 1);
-  pair->handle->taken = true;
   l_push_exception(L, rt, 2);
+  l_note_killer(L, 1);
   void *box = l_box(L, rt);
   rt->throwing = true;
   lua_settop(rt->transfer, 0);

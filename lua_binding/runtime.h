@@ -292,6 +292,8 @@ void l_record_new_death(lua_State *L, int idx);
 /* Push the traceback of the handle at idx, or nil. */
 int l_push_death_traceback(lua_State *L, int idx);
 void l_take(struct handle *handle);    /* somebody took its error */
+/* Somebody kills the handle at idx with the error on top (left there). */
+void l_note_killer(lua_State *L, int idx);
 void l_schedule_report(lua_State *L, struct runtime *rt, int idx);
 
 /* Greenlets as garbage: garbage.c. */

@@ -1,0 +1,205 @@
+/*
+ * attributes.c: what can be read of a Greenlet, and its name.
+ */
+#include "lua_binding/greenlet.h"
+#include "lua_binding/runtime.h"
+
+static char name_key;
+
+int l_greenlet_ready(lua_State *L) {
+  lua_pushboolean(L, l_check_handle(L, 1)->state == HANDLE_DEAD);
+  return 1;
+}
+
+int l_greenlet_successful(lua_State *L) {
+  const struct handle *handle = l_check_handle(L, 1);
+  lua_pushboolean(L, handle->state == HANDLE_DEAD && !handle->failed);
+  return 1;
+}
+
+static int get_value(lua_State *L) {
+  const struct handle *handle = l_check_handle(L, 1);
+  if (handle->state != HANDLE_DEAD || handle->failed || !handle->has_value)
+    return 0;
+  lua_getiuservalue(L, 1, UV_RESULT);
+  if (handle->packed)
+    lua_rawgeti(L, -1, 1);
+  return 1;
+}
+
+static int get_exception(lua_State *L) {
+  struct handle *handle = l_check_handle(L, 1);
+  if (!handle->failed)
+    return 0;
+  l_take(handle);
+  lua_getiuservalue(L, 1, UV_RESULT);
+  return 1;
+}
+
+static int get_traceback(lua_State *L) {
+  struct handle *handle = l_check_handle(L, 1);
+  if (!handle->failed)
+    return 0;
+  l_take(handle);
+  l_push_death_traceback(L, 1);
+  return 1;
+}
+
+static int get_exc_info(lua_State *L) {
+  struct handle *handle = l_check_handle(L, 1);
+  if (!handle->failed)
+    return 0;
+  l_take(handle);
+  lua_createtable(L, 2, 0);
+  lua_getiuservalue(L, 1, UV_RESULT);
+  lua_rawseti(L, -2, 1);
+  l_push_death_traceback(L, 1);
+  lua_rawseti(L, -2, 2);
+  return 1;
+}
+
+static int get_dead(lua_State *L) {
+  lua_pushboolean(L, l_check_handle(L, 1)->state == HANDLE_DEAD);
+  return 1;
+}
+
+static int get_started(lua_State *L) {
+  lua_pushboolean(L, l_check_handle(L, 1)->state == HANDLE_LIVE);
+  return 1;
+}
+
+static int get_parent(lua_State *L) {
+  l_push_handle(L, &l_check_handle(L, 1)->rt->hub_pair);
+  return 1;
+}
+
+static int get_loop(lua_State *L) {
+  l_push_core(L, l_check_handle(L, 1)->rt, "loop");
+  return 1;
+}
+
+/* The arguments as a list with n, until the death. */
+static int get_args(lua_State *L) {
+  const struct handle *handle = l_check_handle(L, 1);
+  int count = 0;
+  lua_settop(L, 1);
+  lua_newtable(L);
+  if (handle->packed_run && handle->state != HANDLE_DEAD) {
+    lua_getiuservalue(L, 1, UV_RUN);
+    lua_getfield(L, 3, "n");
+    count = (int)lua_tointeger(L, -1);
+    lua_pop(L, 1);
+    for (int i = 1; i <= count; i++) {
+      lua_rawgeti(L, 3, i + 1);
+      lua_rawseti(L, 2, i);
+    }
+    lua_pop(L, 1);
+  }
+  lua_pushinteger(L, count);
+  lua_setfield(L, 2, "n");
+  return 1;
+}
+
+/* The ident, taken at the first question and kept in the handle: that of a
+ * dead one is what it was. */
+static int ident(lua_State *L, struct handle *handle) {
+  if (!handle->ident) {
+    struct hub *hub = &handle->rt->hub;
+    int taken = handle->pair ? greenlet_ident(handle->pair->g) : hub_take_ident(hub);
+    if (taken < 0)
+      luaL_error(L, "not enough memory");
+    if (handle->state == HANDLE_DEAD)
+      hub_release_ident(hub, taken);
+    handle->ident = taken + 1;
+  }
+  return handle->ident - 1;
+}
+
+static int get_minimal_ident(lua_State *L) {
+  lua_pushinteger(L, ident(L, l_check_handle(L, 1)));
+  return 1;
+}
+
+/* g.name: a default is fixed when it is first read, as in gevent. */
+int l_get_name(lua_State *L) {
+  struct handle *handle = l_check_handle(L, 1);
+  if (l_get_private(L, 1, &name_key) != LUA_TNIL)
+    return 1;
+  lua_pushfstring(L, "Greenlet-%d", ident(L, handle));
+  lua_pushvalue(L, -1);
+  l_set_private(L, 1, &name_key);
+  handle->named = true;
+  return 1;
+}
+
+int l_set_name(lua_State *L) {
+  struct handle *handle = l_check_handle(L, 1);
+  luaL_checkany(L, 2);
+  lua_settop(L, 2);
+  l_set_private(L, 1, &name_key);
+  handle->named = true;
+  return 0;
+}
+
+void l_push_function_name(lua_State *L, int idx) {
+  if (lua_isfunction(L, idx)) {
+    lua_Debug ar;
+    lua_pushvalue(L, idx);
+    lua_getinfo(L, ">S", &ar);
+    if (*ar.what == 'C')
+      lua_pushfstring(L, "function <%s: %p>", ar.short_src, lua_topointer(L, idx));
+    else
+      lua_pushfstring(L, "function <%s:%d>", ar.short_src, ar.linedefined);
+  } else {
+    lua_pushfstring(L, "%s: %p", luaL_typename(L, idx), lua_topointer(L, idx));
+  }
+}
+
+/* Push what the handle at 1 runs. */
+static void push_run(lua_State *L, const struct handle *handle) {
+  lua_getiuservalue(L, 1, UV_RUN);
+  if (handle->packed_run)
+    lua_rawgeti(L, -1, 1);
+  if (!lua_toboolean(L, -1))
+    lua_getfield(L, 1, "_run");
+}
+
+int l_greenlet_tostring(lua_State *L) {
+  const struct handle *handle = l_check_handle(L, 1);
+  lua_settop(L, 1);
+  lua_getmetatable(L, 1);
+  lua_getfield(L, -1, "__name");
+  const char *class = lua_tostring(L, -1);
+  const char *name = NULL;
+  if (handle->named) {
+    l_get_private(L, 1, &name_key);
+    name = luaL_tolstring(L, -1, NULL);
+  }
+  push_run(L, handle);
+  if (handle->pair == &handle->rt->main_pair)
+    lua_pushliteral(L, "main chunk");
+  else if (lua_isnil(L, -1))
+    lua_pushliteral(L, "event loop");
+  else
+    l_push_function_name(L, lua_gettop(L));
+  const char *run = lua_tostring(L, -1);
+  if (name)
+    lua_pushfstring(L, "<%s \"%s\" at %p: %s>", class, name, (void *)handle, run);
+  else
+    lua_pushfstring(L, "<%s at %p: %s>", class, (void *)handle, run);
+  return 1;
+}
+
+const luaL_Reg l_greenlet_getters[] = {
+    {"value", get_value},         {"exception", get_exception},
+    {"traceback", get_traceback}, {"exc_info", get_exc_info},
+    {"dead", get_dead},           {"started", get_started},
+    {"active", get_started},      {"parent", get_parent},
+    {"loop", get_loop},           {"args", get_args},
+    {"name", l_get_name},         {"minimal_ident", get_minimal_ident},
+    {"spawning_greenlet", l_get_spawning_greenlet},
+    {"spawn_tree_locals", l_get_spawn_tree_locals},
+    {"spawning_stack", l_get_spawning_stack}, {NULL, NULL}};
+const luaL_Reg l_greenlet_setters[] = {{"name", l_set_name},
+                                      {"spawn_tree_locals", l_set_spawn_tree_locals},
+                                      {NULL, NULL}};

@@ -1,0 +1,190 @@
+/*
+ * handle.c: how greenlets are made and started.
+ */
+#include <string.h>
+
+#include "lua_binding/greenlet.h"
+#include "lua_binding/runtime.h"
+
+struct handle *l_test_handle(lua_State *L, int idx) {
+  return l_test_kind(L, idx, &handle_kind);
+}
+
+struct handle *l_check_handle(lua_State *L, int idx) {
+  return l_check_kind(L, idx, &handle_kind, "greenlet");
+}
+
+struct handle *l_new_handle(lua_State *L, struct runtime *rt, int class) {
+  struct trail_frame frames[2 * L_MOST_FRAMES];
+  unsigned own = 0, spawner = 0;
+  class = lua_absindex(L, class);
+  if (rt->track_tree) {
+    struct handle *parent = l_current(rt)->handle;
+    own = l_trail(L, rt, frames, rt->trail_limit);
+    spawner = parent->own_frames < rt->trail_limit ? parent->own_frames : rt->trail_limit;
+    memcpy(frames + own, parent->frames, spawner * sizeof *frames);
+  }
+  size_t bytes = sizeof(struct handle) + (own + spawner) * sizeof *frames;
+  struct handle *handle = l_new_object(L, class, bytes, UV_COUNT, &handle_kind);
+  handle->rt = rt;
+  handle->own_frames = (uint8_t)own;
+  handle->spawner_frames = (uint8_t)spawner;
+  memcpy(handle->frames, frames, (own + spawner) * sizeof *frames);
+  if (rt->track_tree)
+    l_set_spawner(L, rt);
+  return handle;
+}
+
+/* (class) -> handle */
+int l_greenlet_allocate(lua_State *L) {
+  l_new_handle(L, l_runtime(L), 1);
+  return 1;
+}
+
+/* Replace run and the arguments above it by {run or false, arguments ..., n}. */
+static void pack(lua_State *L, int run) {
+  int arguments = lua_gettop(L) - run;
+  lua_createtable(L, arguments + 1, 1);
+  lua_insert(L, run);
+  for (int i = arguments; i >= 0; i--)
+    lua_rawseti(L, run, i + 1);
+  lua_pushinteger(L, arguments);
+  lua_setfield(L, run, "n");
+}
+
+/* Greenlet(run, ...): run is called as run(...); without it _run is, as
+ * self:_run(...). */
+int l_greenlet_init(lua_State *L) {
+  struct handle *handle = l_check_handle(L, 1);
+  if (handle->state != HANDLE_NEW || handle->pair)
+    return luaL_error(L, "init of a greenlet that has been started");
+  l_check_run(L);
+  pack(L, 2);
+  handle->packed_run = true;
+  lua_setiuservalue(L, 1, UV_RUN);
+  return 0;
+}
+
+/* Move function and arguments of the NEW handle at idx to its pair's thread. */
+static void load_arguments(lua_State *L, int idx, struct pair *pair) {
+  lua_getiuservalue(L, idx, UV_RUN);
+  int packed = lua_gettop(L);
+  lua_getfield(L, packed, "n");
+  int count = (int)lua_tointeger(L, -1);
+  lua_pop(L, 1);
+  lua_rawgeti(L, packed, 1);
+  if (!lua_toboolean(L, -1)) {
+    lua_pop(L, 1);
+    lua_getfield(L, idx, "_run");
+    lua_pushvalue(L, idx);
+  }
+  for (int i = 0; i < count; i++)
+    lua_rawgeti(L, packed, i + 2);
+  int values = lua_gettop(L) - packed;
+  pair->arguments = values - 1;
+  lua_xmove(L, pair->L, values);
+  lua_pop(L, 1);
+}
+
+struct pair *l_prepare(lua_State *L, struct runtime *rt, int idx) {
+  struct handle *handle = lua_touserdata(L, idx);
+  if (handle->pair)
+    return handle->pair;
+  idx = lua_absindex(L, idx);
+  if (!handle->packed_run)
+    luaL_error(L, "the greenlet's init was not called (Sub.super.init(self, ...))");
+  lua_getiuservalue(L, idx, UV_RUN);
+  lua_getfield(L, -1, "n");
+  int count = (int)lua_tointeger(L, -1);
+  lua_pop(L, 2);
+  luaL_checkstack(L, count + 4, "too many arguments");
+  struct pair *pair = l_take_pair(L, rt, idx);
+  if (!lua_checkstack(pair->L, count + 4))
+    luaL_error(L, "not enough memory");
+  load_arguments(L, idx, pair);
+  if (handle->linked)
+    l_attach_notice(pair);
+  return pair;
+}
+
+struct pair *l_prepare_resting(lua_State *L, struct runtime *rt, int idx) {
+  struct handle *handle = lua_touserdata(L, idx);
+  bool fresh = !handle->pair;
+  idx = lua_absindex(L, idx);
+  struct pair *pair = l_prepare(L, rt, idx);
+  if (fresh)
+    l_demote(L, pair);
+  return pair;
+}
+
+static void spawn_callbacks(lua_State *L, struct runtime *rt, int idx) {
+  if (!rt->spawn_callbacks)
+    return;
+  idx = lua_absindex(L, idx);
+  l_push_core(L, rt, "run_spawn_callbacks");
+  lua_pushvalue(L, idx);
+  lua_call(L, 1, 0);
+}
+
+int l_greenlet_start(lua_State *L) {
+  struct handle *handle = l_check_handle(L, 1);
+  struct runtime *rt = handle->rt;
+  if (handle->state == HANDLE_NEW) {
+    greenlet_start(l_prepare(L, rt, 1)->g);
+    handle->state = HANDLE_LIVE;
+    spawn_callbacks(L, rt, 1);
+  }
+  return 0;
+}
+
+int l_greenlet_start_later(lua_State *L) {
+  struct handle *handle = l_check_handle(L, 1);
+  struct runtime *rt = handle->rt;
+  double seconds = l_check_seconds(L, 2);
+  if (handle->state == HANDLE_NEW) {
+    struct pair *pair = l_prepare(L, rt, 1);
+    if (pair->demoted)
+      l_revived(pair->g);
+    if (greenlet_start_later(pair->g, seconds) < 0)
+      greenlet_start(pair->g); /* rather now than never */
+    handle->state = HANDLE_LIVE;
+    spawn_callbacks(L, rt, 1);
+  }
+  return 0;
+}
+
+/* Schedule run at 1 with the arguments above it in a new handle of the class
+ * (upvalue 2), which replaces them: the hot path, without init's table. */
+struct pair *l_spawn_fast(lua_State *L, struct runtime *rt, bool raw) {
+  int values = lua_gettop(L);
+  luaL_checkstack(L, 2 * values + 4, "too many arguments");
+  struct handle *handle = l_new_handle(L, rt, lua_upvalueindex(2));
+  handle->raw = raw;
+  lua_insert(L, 1); /* handle, run, arguments ... */
+  for (int i = 0; values > 1 && i < values; i++)
+    lua_pushvalue(L, 2 + i);
+  if (values > 1) { /* keep them for g.args */
+    pack(L, 2 + values);
+    handle->packed_run = true;
+  } else {
+    lua_pushvalue(L, 2);
+  }
+  lua_setiuservalue(L, 1, UV_RUN);
+  struct pair *pair = l_take_pair(L, rt, 1);
+  if (!lua_checkstack(pair->L, values + 4))
+    luaL_error(L, "not enough memory");
+  pair->arguments = values - 1;
+  lua_xmove(L, pair->L, values);
+  greenlet_start(pair->g);
+  handle->state = HANDLE_LIVE;
+  return pair;
+}
+
+/*** greenlet.spawn(run, ...): run it in a new greenlet, soon. */
+int l_spawn(lua_State *L) {
+  struct runtime *rt = l_runtime(L);
+  l_check_callable(L, 1);
+  l_spawn_fast(L, rt, false);
+  spawn_callbacks(L, rt, 1);
+  return 1;
+}

@@ -1,0 +1,25 @@
+/*
+ * pair.h: what pair.c, run.c and outcome.c need of one another.
+ */
+#ifndef LUA_BINDING_PAIR_H
+#define LUA_BINDING_PAIR_H
+
+#include "lua_binding/runtime.h"
+
+/* The body of every greenlet, as core calls it: run.c. */
+void *l_run(struct greenlet *g, void *arg);
+bool l_exit_value(struct hub *hub, void *error, void **value);
+
+/* Keep the value on top (popped) as the result of the handle at idx. No
+ * allocation. */
+void l_set_result(lua_State *L, struct handle *handle, int idx);
+
+/* lua_CFunctions: (handle, values ...); (light runtime, handle, error,
+ * traceback or nil). */
+int l_keep_values(lua_State *L);
+int l_keep_failure(lua_State *L);
+
+/* core: it dies of `error` and never ran. */
+void l_died_new(struct greenlet *g, void *error);
+
+#endif
