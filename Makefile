@@ -33,8 +33,11 @@ CMD_OBJ     = $(CMD_SRC:%.c=$(BUILD)/%.o)
 BINDING_OBJ = $(BINDING_SRC:%.c=$(BUILD)/%.o) $(BUILD)/lua_binding/embedded.o
 CORE_OBJ    = $(CORE_SRC:%.c=$(BUILD)/%.o) $(CORE_ASM:%.S=$(BUILD)/%.o)
 
+CORE_TEST_SRC = $(wildcard spec/core/*_test.c)
+CORE_TESTS    = $(CORE_TEST_SRC:%.c=$(BUILD)/%)
+
 .PHONY: all
-all: deps $(BUILD)/greenlua $(BUILD)/greenlet.so
+all: deps $(BUILD)/greenlua $(BUILD)/greenlet.so ## build the program and the module (the default)
 
 $(BUILD)/greenlua: $(CMD_OBJ) $(BINDING_OBJ) $(CORE_OBJ)
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LUA_LIBS) -lev -lreadline
@@ -65,20 +68,188 @@ $(BUILD)/core/%.o: core/%.S
 	@mkdir -p $(@D)
 	$(CC) $(ASFLAGS) -I. -c -o $@ $<
 
+$(BUILD)/spec/core/%.o: spec/core/%.c | $(BUILD)/packages-build
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(TEST_CFLAGS) -MMD -c -o $@ $<
+
+$(BUILD)/spec/core/%: $(BUILD)/spec/core/%.o $(BUILD)/libgreenlet.a
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) $(TEST_LDFLAGS) -o $@ $^ -lev -lpthread
+
+.PRECIOUS: $(BUILD)/spec/core/%.o
+
 -include $(wildcard $(BUILD)/*/*.d $(BUILD)/*/*/*.d)
 
 # ---- Packages ----
-# One stamp per machine: the check costs a second, and a build needs it once.
+# One stamp per build directory: the check costs a second, and is needed once.
 .PHONY: deps
-deps: $(BUILD)/packages
-$(BUILD)/packages: .ci/install-packages
+deps: $(BUILD)/packages-build
+$(BUILD)/packages-%: .ci/install-packages
 	@mkdir -p $(@D)
-	@.ci/install-packages build
+	@.ci/install-packages $*
+	@touch $@
+$(CMD_OBJ) $(BINDING_OBJ) $(CORE_OBJ): | $(BUILD)/packages-build
+
+# ---- Tests ----
+# longjmp between frames of one stack must pass glibc's checks, too.
+FORTIFY     = $(if $(filter -O0 -fsanitize=%,$(CFLAGS)),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
+TEST_CFLAGS = -D_GNU_SOURCE $(FORTIFY)
+# What runs a test program: nothing, valgrind, an emulator.
+RUN         =
+# Arguments of the random stress test: a seed, a number of greenlets.
+STRESS      =
+# What the sanitizers and valgrind run; Lua suites may be added: test-lua.
+CHECKED     = test-core
+
+$(BUILD)/spec/core/memory_test: TEST_LDFLAGS = -Wl,--wrap=malloc,--wrap=calloc \
+  -Wl,--wrap=realloc,--wrap=posix_memalign,--wrap=mmap,--wrap=mprotect
+
+.PHONY: test
+test: $(BUILD)/packages-test ## build all, run all tests
+	@$(MAKE) --no-print-directory all
+	@status=0; for suite in test-core test-lua; do \
+	  $(MAKE) --no-print-directory $$suite || status=1; done; exit $$status
+
+# A program that ends without its summary line, or badly in spite of it, counts
+# as one failure more.
+.PHONY: test-core
+test-core: $(CORE_TESTS) ## run the C tests of core (STRESS=seed, RUN=a wrapper)
+	@passed=0; failed=0; for test in $(CORE_TESTS); do \
+	  case $$test in *stress_test) args="$(STRESS)" ;; *) args= ;; esac; \
+	  $(RUN) $$test $$args >$$test.log 2>&1; status=$$?; \
+	  set -- $$(grep -E '^[0-9]+ passed, [0-9]+ failed$$' $$test.log | tail -n 1); \
+	  p=$${1:-0}; f=$${3:-1}; [ $$status = 0 ] || [ $$f != 0 ] || f=1; \
+	  [ $$f = 0 ] || { tail -n 60 $$test.log; echo "$$test: exit status $$status"; }; \
+	  printf '%-14s %8d passed, %d failed\n' $$(basename $$test) $$p $$f; \
+	  passed=$$((passed + p)); failed=$$((failed + f)); \
+	done; echo "core: $$passed passed, $$failed failed"; [ $$failed = 0 ]
+
+# The program runs the suites of its own module; its behaviour as a program is
+# tested from outside, by the stock interpreter.
+BUSTED       = $(LUA) /usr/bin/busted --output=plainTerminal
+INSIDE_SPECS  = $(sort $(dir $(wildcard spec/lua_binding/*_spec.lua spec/regress/*_spec.lua)))
+OUTSIDE_SPECS = $(sort $(dir $(wildcard spec/cmd/*_spec.lua))) $(wildcard spec/*_spec.lua)
+
+.PHONY: test-lua
+test-lua: $(BUILD)/packages-test all ## run the Lua specs
+	@export GREENLUA=$(abspath $(BUILD)/greenlua); status=0; \
+	$(if $(strip $(INSIDE_SPECS)),$(BUSTED) --lua=$$GREENLUA $(INSIDE_SPECS) || status=1;) \
+	$(if $(strip $(OUTSIDE_SPECS)),$(BUSTED) $(OUTSIDE_SPECS) || status=1;) \
+	exit $$status
+
+.PHONY: layers
+layers: ## check that no layer includes one above it
+	@! grep -nE '#include *[<"](lua|lauxlib|lualib|lua_binding/|cmd/)' core/* spec/core/*
+	@! grep -nE '#include *[<"]cmd/' lua_binding/*.[ch]
+	@! grep -nE '#include *("|<ev)' cmd/*.[ch] | \
+	  grep -vE '#include *"(cmd/[a-z_]+\.h|lua_binding/binding\.h|lua\.h|lauxlib\.h|lualib\.h)"'
+	@echo "layers: core, lua_binding and cmd include nothing above them"
+
+.PHONY: asan
+asan: $(BUILD)/packages-test ## run the tests under AddressSanitizer
+	$(MAKE) BUILD=$(BUILD)/asan CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=address" $(CHECKED)
+
+.PHONY: ubsan
+ubsan: $(BUILD)/packages-test ## run the tests under UndefinedBehaviorSanitizer
+	$(MAKE) BUILD=$(BUILD)/ubsan CFLAGS="-O1 -g -fsanitize=undefined -fno-sanitize-recover=all" \
+	  $(CHECKED)
+
+.PHONY: valgrind
+valgrind: $(BUILD)/packages-check ## run the tests under valgrind
+	$(MAKE) BUILD=$(BUILD)/valgrind CFLAGS="-O1 -g -DGREENLUA_VALGRIND" STRESS="1 60" \
+	  RUN="valgrind --quiet --error-exitcode=99 --leak-check=full --child-silent-after-fork=yes" \
+	  $(CHECKED)
+
+.PHONY: clang
+clang: $(BUILD)/packages-check ## build with clang, warnings being errors, and run the C tests
+	$(MAKE) BUILD=$(BUILD)/clang CC=clang CI=true all test-core
+
+# ---- Another architecture, on this machine ----
+# Debian's arm64 libraries go into a directory of ours; apt's own lists and the
+# system's architectures stay as they are.
+SYSROOT = $(BUILD)/aarch64/sysroot
+ARM64_PACKAGES = libev4 libev-dev liblua5.4-0 liblua5.4-dev libreadline8 libreadline-dev libtinfo6 \
+                 lua-filesystem lua-system lua-term lua-lpeg lua-posix
+ARM64_APT = apt-get -qq -o APT::Architectures::=$$(dpkg --print-architecture) \
+            -o APT::Architectures::=arm64 -o APT::Sandbox::User=root -o Debug::NoLocking=1 \
+            -o Dir::State::Lists=$(abspath $(SYSROOT))/apt/lists \
+            -o Dir::Cache=$(abspath $(SYSROOT))/apt/cache
+ARM64_LIBS = $(SYSROOT)/usr/lib/aarch64-linux-gnu $(SYSROOT)/lib/aarch64-linux-gnu
+ARM64_LUA_CFLAGS = -I$(SYSROOT)/usr/include/lua5.4 -I$(SYSROOT)/usr/include/aarch64-linux-gnu
+ARM64_RUN = qemu-aarch64 -L /usr/aarch64-linux-gnu \
+            -E LD_LIBRARY_PATH=$(subst $(space),:,$(abspath $(ARM64_LIBS))) \
+            -E LUA_CPATH_5_4=$(abspath $(SYSROOT))/usr/lib/aarch64-linux-gnu/lua/5.4/?.so
+space := $(subst ,, )
+AARCH64 = BUILD=$(BUILD)/aarch64 CC=aarch64-linux-gnu-gcc \
+          CFLAGS="-O2 -g -I$(SYSROOT)/usr/include" LUA_CFLAGS="$(ARM64_LUA_CFLAGS)" \
+          LDFLAGS="$(ARM64_LIBS:%=-L%) $(ARM64_LIBS:%=-Wl,-rpath-link,%)" \
+          RUN="$(ARM64_RUN)"
+
+.PHONY: aarch64-sysroot
+aarch64-sysroot: $(SYSROOT)/ready ## unpack Debian's arm64 libraries
+$(SYSROOT)/ready: $(BUILD)/packages-check
+	@mkdir -p $(SYSROOT)/apt/lists/partial $(SYSROOT)/apt/cache/archives/partial
+	@echo "Unpacking arm64 libraries: $(ARM64_PACKAGES)"
+	@$(ARM64_APT) update
+	@cd $(SYSROOT)/apt && $(ARM64_APT) download $(ARM64_PACKAGES:%=%:arm64)
+	@for deb in $(SYSROOT)/apt/*.deb; do dpkg -x $$deb $(SYSROOT); done
+	@find $(SYSROOT) -lname '/*' | while read -r link; do \
+	  ln -sfn "$(abspath $(SYSROOT))$$(readlink "$$link")" "$$link"; done
+	@rm -rf $(SYSROOT)/apt
 	@touch $@
 
+.PHONY: aarch64
+aarch64: $(SYSROOT)/ready ## cross-compile for arm64, run the C tests in an emulator
+	$(MAKE) $(AARCH64) STRESS="1 100" $(AARCH64_TARGETS)
+AARCH64_TARGETS = all test-core
+
+EMULATED = $(abspath $(BUILD))/aarch64/emulated
+.PHONY: aarch64-lua
+aarch64-lua: aarch64 ## run the Lua specs of the binding in the emulator
+	@printf '#!/bin/sh\nexec %s "$$@"\n' \
+	  '$(ARM64_RUN) $(abspath $(BUILD))/aarch64/greenlua' >$(EMULATED)
+	@chmod +x $(EMULATED)
+	GREENLUA=$(EMULATED) $(BUSTED) --lua=$(EMULATED) $(INSIDE_SPECS)
+
+.PHONY: check
+check: $(BUILD)/packages-check ## all of the above, warnings being errors
+	$(MAKE) CI=true BUILD=$(BUILD)/ci test
+	$(MAKE) layers clang asan ubsan valgrind aarch64 CI=true
+
+.PHONY: coverage
+coverage: deps ## which lines of core the C tests run
+	$(MAKE) BUILD=$(BUILD)/coverage CFLAGS="-O0 -g --coverage" test-core
+	@for source in $(CORE_SRC); do \
+	  gcov -n -o $(BUILD)/coverage/$${source%.c}.o $$source | \
+	  awk -v name=$$source 'index($$0, "File \x27" name) { mine = 1 } \
+	    mine && /^Lines/ { sub("Lines executed:", ""); printf "%-20s %s\n", name, $$0; mine = 0 }'; \
+	done
+
+# ---- Use ----
+.PHONY: demo
+demo: all ## count the words of this project's documents, concurrently
+	$(BUILD)/greenlua scripts/examples/wordcount.lua README.md $(wildcard docs/*.md) core/*.h
+
+.PHONY: bench
+bench: all ## measure; scripts/bench says what
+	$(BUILD)/greenlua scripts/bench/run.lua
+
+DOC_DIR = $(DESTDIR)$(PREFIX)/share/doc/greenlua
+
+.PHONY: install
+install: all ## install below $(PREFIX), or $(DESTDIR)$(PREFIX)
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/lua/5.4 $(DOC_DIR)
+	install -m 755 $(BUILD)/greenlua $(DESTDIR)$(PREFIX)/bin/greenlua
+	install -m 644 $(BUILD)/greenlet.so $(DESTDIR)$(PREFIX)/lib/lua/5.4/greenlet.so
+	install -m 644 README.md LICENSE $(wildcard docs/*.md) $(DOC_DIR)
+
+.PHONY: uninstall
+uninstall: ## remove what install put there
+	rm -f $(DESTDIR)$(PREFIX)/bin/greenlua $(DESTDIR)$(PREFIX)/lib/lua/5.4/greenlet.so
+	rm -rf $(DOC_DIR)
+
 .PHONY: help
-help:
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 18
+help: ## say this
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 18
 
 .PHONY: clean
 clean: ## remove everything that was built

@@ -72,7 +72,8 @@ struct hub {
   size_t ident_words;
   const struct hub_host *host;
   void *data;                  /* the host's */
-  struct greenlet *origin;     /* who ran before the current one */
+  struct greenlet *origin;     /* who ran before the current one; may be
+                                  dead and released: to compare, not to read */
   struct stack ending;         /* the stack of the one that ended last */
   bool traced;                 /* call host->arrived */
   bool batch_over;

@@ -46,7 +46,8 @@ int waiter_check(const struct hub *hub);
 /*
  * Park the current greenlet, which has registered itself, for at most
  * `seconds` (negative: for ever; 0: not at all). Returns as above, WAITER_HANDED
- * as 0, or -ENOMEM, -EPERM. Unless it returns 0, `cancel` has been called.
+ * as 0, or -ENOMEM, -EPERM. Unless it returns 0, the node is off:
+ * `cancel` has been called, or a waker had taken it and a kill came after.
  */
 int waiter_park(struct hub *hub, const char *what, const void *object,
                 void (*cancel)(struct greenlet *), double seconds, bool ref);

@@ -17,7 +17,7 @@
 
 /* The only time limit in these tests: after it a program is taken to hang. Waits
  * that must end earlier by themselves use half of it. */
-enum { PATIENCE_SECONDS = 1200 };
+enum { PATIENCE_SECONDS = 400 };
 
 static unsigned checks_passed, checks_failed;
 static const char *check_context = ""; /* which test, in which mode */
@@ -35,6 +35,7 @@ static inline bool check(bool ok, const char *file, int line, const char *what) 
 }
 
 #define CHECK(condition) check((condition), __FILE__, __LINE__, #condition)
+#define FAIL(what) check(false, __FILE__, __LINE__, what)
 
 static inline bool check_equal(long long got, long long want, const char *file, int line,
                                const char *what) {

@@ -84,8 +84,8 @@ static void starts_in_order(void) {
 static void starts_later(void) {
   struct subject *a = make(run_note, "a"), *b = make(run_note, "b"), *c = make(run_note, "c"),
                  *d = make(run_note, "d");
-  CHECK_EQUAL(greenlet_start_later(&a->greenlet, 0.02), 0);
-  CHECK_EQUAL(greenlet_start_later(&b->greenlet, 0.01), 0);
+  CHECK_EQUAL(greenlet_start_later(&a->greenlet, 200), 0);
+  CHECK_EQUAL(greenlet_start_later(&b->greenlet, 100), 0);
   CHECK_EQUAL(greenlet_start_later(&c->greenlet, LONG_SECONDS), 0);
   CHECK_EQUAL(greenlet_start_later(&c->greenlet, 0), 0); /* no effect: it is to start */
   CHECK_EQUAL(greenlet_start_later(&d->greenlet, -1), 0);
@@ -93,8 +93,18 @@ static void starts_later(void) {
   CHECK_EQUAL(a->greenlet.state, GREENLET_NEW);
   greenlet_start(&c->greenlet); /* now after all */
   CHECK(!timer_active(&c->greenlet.timer));
+  pass_time(1000);
   run_all();
   CHECK_NOTES("c d b a");
+}
+
+/* Nobody overtakes by asking for a time that has passed. */
+static void starts_of_no_time_in_order(void) {
+  struct subject *a = make(run_note, "a"), *b = make(run_note, "b");
+  CHECK_EQUAL(greenlet_start_later(&a->greenlet, 0), 0);
+  CHECK_EQUAL(greenlet_start_later(&b->greenlet, -1), 0);
+  run_all();
+  CHECK_NOTES("a b");
 }
 
 static void late_start_is_killed(void) {
@@ -761,6 +771,87 @@ static void link_may_not_wait(void) {
   kill_rest();
 }
 
+/* ---- Setting aside ---- */
+
+/* Leaves its stack in the middle of each wait, and is run again afterwards. */
+static void *run_aside(struct greenlet *greenlet, void *arg) {
+  struct subject *subject = subject_of(greenlet), *of = arg;
+  int result = -1;
+  note("%s%d", subject->name, subject->stage);
+  if (subject->stage > 0)
+    subject->result = waiter_answer(greenlet);
+  switch (subject->stage++) {
+    case 0:
+      result = waiter_begin_turn(&hub);
+      break;
+    case 1:
+      result = waiter_begin_sleep(&hub, 100, true);
+      break;
+    case 2:
+      result = of ? greenlet_begin_join(&of->greenlet, -1) : -1;
+      break;
+  }
+  if (result == 0)
+    return NULL;
+  subject->got = greenlet_take_error(greenlet);
+  return subject;
+}
+
+static void set_aside_and_run_again(void) {
+  struct subject *t = make(run_note, "t"), *a = spawn(run_aside, t), *b = spawn(run_aside, NULL);
+  a->name = "a", b->name = "b";
+  CHECK_EQUAL(waiter_yield(&hub), 0);
+  CHECK(stack_fresh(&a->greenlet.stack) && a->greenlet.state == GREENLET_READY);
+  CHECK(a->greenlet.begun);
+  CHECK_EQUAL(waiter_yield(&hub), 0);
+  CHECK_EQUAL(a->greenlet.state, GREENLET_WAITING);
+  pass_time(1000);
+  run_all();
+  CHECK_NOTES("a0 b0 a1 b1 a2 b2");
+  greenlet_start(&t->greenlet);
+  run_all();
+  CHECK_NOTES("t a3");
+  CHECK(a->greenlet.value == a && b->greenlet.value == b);
+  CHECK(a->result == 0 && a->got == NULL);
+}
+
+static void killed_while_set_aside(void) {
+  struct subject *a = spawn(run_aside, NULL), *b = spawn(run_aside, NULL);
+  a->name = "a", b->name = "b";
+  CHECK_EQUAL(waiter_yield(&hub), 0);
+  CHECK_EQUAL(greenlet_kill(&a->greenlet, err_a), 0); /* ready */
+  a->stage = b->stage = 9;
+  run_all();
+  CHECK(a->result == -ECANCELED && a->got == err_a && is_dead(a));
+  CHECK(b->result == 0 && b->got == NULL);
+  struct subject *c = spawn(run_aside, NULL), *d = spawn(run_aside, NULL);
+  c->stage = d->stage = 1;
+  CHECK_EQUAL(waiter_yield(&hub), 0);
+  CHECK_EQUAL(greenlet_kill(&c->greenlet, err_a), 0); /* waiting */
+  CHECK_EQUAL(greenlet_set_parent(&d->greenlet, &hub.main), 0);
+  void *answer = NULL;
+  CHECK_EQUAL(greenlet_switch(&d->greenlet, NULL, &answer), 0);
+  CHECK(answer == d && d->result == -EBADE);
+  run_all();
+  CHECK(c->result == -ECANCELED && c->got == err_a);
+  clear_notes();
+}
+
+static void many_set_aside(void) {
+  for (int i = 0; i < 200; i++) {
+    struct subject *subject = make(i % 3 ? run_aside : run_yield, NULL);
+    stack_init(&subject->greenlet.stack, i % 30 == 0);
+    greenlet_start(&subject->greenlet);
+  }
+  for (int i = 0; i < 3; i++)
+    CHECK_EQUAL(waiter_yield(&hub), 0);
+  pass_time(1000);
+  run_all();
+  for (struct subject *subject = subjects; subject; subject = subject->next)
+    CHECK(is_dead(subject) && subject->result == 0);
+  clear_notes();
+}
+
 /* ---- Small things ---- */
 
 static void idents_are_small_and_unique(void) {
@@ -825,6 +916,7 @@ int main(void) {
   check_begin();
   EACH_MODE(starts_in_order);
   EACH_MODE(starts_later);
+  EACH_MODE(starts_of_no_time_in_order);
   EACH_MODE(late_start_is_killed);
   EACH_MODE(term_of_a_late_start_leaves_nothing);
   EACH_MODE(starts_behind_the_ready);
@@ -877,6 +969,9 @@ int main(void) {
   EACH_MODE(link_from_the_last_link);
   EACH_MODE(link_removed);
   EACH_MODE(link_may_not_wait);
+  EACH_MODE(set_aside_and_run_again);
+  EACH_MODE(killed_while_set_aside);
+  EACH_MODE(many_set_aside);
   EACH_MODE(idents_are_small_and_unique);
   EACH_MODE(pinned_greenlets_stay);
   EACH_MODE(every_arrival_is_seen);

@@ -313,6 +313,11 @@ static void term_with_living_greenlets(void) {
   CHECK_EQUAL(waiter_yield(&hub), 0);
   for (int i = 0; i < 20; i++)
     CHECK_EQUAL(all[i]->greenlet.state, GREENLET_WAITING);
+  CHECK_EQUAL(greenlet_kill(&all[0]->greenlet, err_a), 0);
+  CHECK_EQUAL(greenlet_kill(&hub.main, err_a), 0);
+  for (int i = 0; i < 20; i++)
+    greenlet_abandon(&all[i]->greenlet);
+  CHECK_EQUAL(hub.greenlet_count, 0);
   hub_term(&hub);
   while (subjects) {
     struct subject *next = subjects->next;

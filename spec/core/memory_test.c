@@ -138,7 +138,7 @@ static void *run_worker(struct greenlet *greenlet, void *arg) {
     again(waiter_yield(&hub));
   for (size_t i = 0; i < sizeof block; i++)
     if (block[i] != (unsigned char)i)
-      CHECK(!"a frame has changed");
+      FAIL("a frame has changed");
   ended++;
   return NULL;
 }
@@ -324,6 +324,7 @@ static void hub_begins_without_memory(void) {
 
 /* ---- A limit of the system ---- */
 
+#if !defined(__SANITIZE_ADDRESS__) && !defined(GREENLUA_VALGRIND)
 static void *run_limited(struct greenlet *greenlet, void *arg) {
   volatile unsigned char block[20000];
   (void)greenlet, (void)arg;
@@ -338,7 +339,6 @@ static void *run_limited(struct greenlet *greenlet, void *arg) {
 /* In a child: address space ends while images of greenlets fill it. Who cannot
  * be moved to make room is run first, so that all come to an end. */
 static void address_space_ends(void) {
-#if !defined(__SANITIZE_ADDRESS__) && !defined(GREENLUA_VALGRIND)
   enum { MANY = 6000, LIMIT = 96 << 20 };
   static struct subject *all[MANY];
   pid_t pid = fork();
@@ -362,8 +362,12 @@ static void address_space_ends(void) {
   CHECK_EQUAL(waitpid(pid, &status, 0), pid);
   CHECK(WIFEXITED(status));
   CHECK_EQUAL(WEXITSTATUS(status), 42);
-#endif
 }
+#else
+static void address_space_ends(void) {
+  /* They need far more address space themselves. */
+}
+#endif
 
 int main(void) {
   check_begin();

@@ -156,7 +156,7 @@ static void random_operations(unsigned seed) {
       timers_expire(&timers, now);
       for (size_t j = 0; j < MODEL; j++)
         if (model[j].started && model[j].at <= now)
-          CHECK(!"a due timer was left");
+          FAIL("a due timer was left");
     } else if (model[i].started) {
       CHECK(timer_at(&timers, &model[i].timer) == model[i].at);
       timer_stop(&timers, &model[i].timer);

@@ -55,8 +55,9 @@ static void handed(void) {
 }
 
 static void timed_out(void) {
-  static const struct park park = {0.001, true};
+  static const struct park park = {100, true};
   struct subject *a = parked(&park);
+  pass_time(1000);
   run_all();
   CHECK_EQUAL(a->result, -ETIMEDOUT);
   CHECK_EQUAL(cancelled, 1);
@@ -101,7 +102,7 @@ static void woken_then_killed(void) {
 }
 
 static void timed_out_then_killed(void) {
-  static const struct park park = {0.001, true};
+  static const struct park park = {LONG_SECONDS, true};
   struct subject *a = parked(&park);
   waiter_interrupt(&a->greenlet, -ETIMEDOUT);
   CHECK_EQUAL(greenlet_kill(&a->greenlet, err_a), 0);
@@ -204,7 +205,7 @@ static void yield_alone(void) {
   CHECK_EQUAL(waiter_sleep(&hub, -1, true), 0); /* no time is a yield */
 }
 
-static const double SLEEPS[] = {0.02, 0.005, 0.01};
+static const double SLEEPS[] = {300, 100, 200};
 
 static void *run_sleep(struct greenlet *greenlet, void *arg) {
   const double *seconds = arg;
@@ -217,6 +218,8 @@ static void *run_sleep(struct greenlet *greenlet, void *arg) {
 static void sleepers_in_order_of_time(void) {
   for (int i = 0; i < 3; i++)
     spawn(run_sleep, &SLEEPS[i]);
+  CHECK_EQUAL(waiter_yield(&hub), 0);
+  pass_time(1000);
   run_all();
   CHECK_NOTES("1 2 0");
 }

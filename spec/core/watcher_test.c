@@ -278,13 +278,18 @@ static void signal_calls(int number) {
   CHECK_EQUAL(watcher_init_signal(&other, &hub, number), 0); /* two for one */
   other.callback = on_event;
   CHECK_EQUAL(watcher_start(&other), 0);
-  CHECK_EQUAL(kill(getpid(), number), 0);
-  run_until(2);
-  CHECK(calls == 2 && last_events == EV_SIGNAL);
+  if (kill(getpid(), number) == 0) {
+    run_until(2);
+    CHECK(calls == 2 && last_events == EV_SIGNAL);
+    watcher_stop(&other);
+    CHECK_EQUAL(raise(number), 0);
+    run_until(3);
+    CHECK_EQUAL(calls, 3);
+  } else { /* an emulator may keep some for itself */
+    CHECK_EQUAL(errno, EINVAL);
+    fprintf(stderr, "%s: skipped: no signal %d here\n", check_context, number);
+  }
   watcher_stop(&other);
-  CHECK_EQUAL(raise(number), 0);
-  run_until(3);
-  CHECK_EQUAL(calls, 3);
   watcher_stop(&watcher);
 }
 
