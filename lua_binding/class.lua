@@ -85,6 +85,12 @@ setmetatable(root, metatable(nil))
 
 function root:init() end
 
+-- What an object looks like whose class does not say.
+rawset(root, "__tostring", function(self)
+  return ("<%s at %p>"):format(core.rawmetatable(self).__name, self)
+end)
+root.__meta.__tostring = root.__tostring
+
 --- Derive a class.
 -- @param name string: what tostring and error messages call its instances
 -- @return the class; its `super` is self

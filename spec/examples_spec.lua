@@ -4,6 +4,8 @@
 --
 -- The program is $GREENLUA, or build/greenlua; the directory is the project's root.
 
+local markdown = require "spec.markdown"
+
 local PROGRAM = os.getenv("GREENLUA") or "build/greenlua"
 local EXAMPLES = "scripts/examples/"
 local SECONDS = 5 -- no example may take longer; `timeout` ends it with status 124
@@ -454,19 +456,6 @@ describe("scripts/examples", function()
   end)
 end)
 
--- In README.md a Lua block that is followed by a block of text prints that text.
 describe("README.md", function()
-  local text = read("README.md")
-  local examples = 0
-  for code, output in text:gmatch("\n```lua\n(.-)\n```%s-\n```text\n(.-)```\n") do
-    examples = examples + 1
-    it("prints what it says, example " .. examples, function()
-      local out, err, status = run(make_file(code .. "\n"))
-      assert.equal("", err)
-      assert.equal(output, out)
-      assert.equal(0, status)
-    end)
-  end
-
-  it("has examples", function() assert.is_true(examples >= 5) end)
+  markdown.describe("README.md", PROGRAM, 5)
 end)
