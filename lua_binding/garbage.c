@@ -135,8 +135,16 @@ void l_dismiss_sentinel(struct pair *pair) {
 /* Kill a greenlet that nobody waits for: what it leaves is not for whoever
  * happens to be its parent. */
 void l_end_orphan(struct pair *pair) {
+  pair->ending = true;
   greenlet_set_parent(pair->g, &pair->rt->hub.self);
   greenlet_kill(pair->g, greenlet_exit);
+}
+
+/* Does core refer to a greenlet that never started: one that joins it, a child? */
+static bool referred(const struct pair *pair) {
+  const struct list *links = &pair->g->links, *notice = &pair->notice.node;
+  bool joined = !list_empty(links) && (links->next != notice || links->prev != notice);
+  return joined || pair->g->holders > 0;
 }
 
 /* __gc of a sentinel: if its pair is demoted, nobody can reach that. */
@@ -152,6 +160,10 @@ static int found(lua_State *L) {
     return 0;
   }
   lua_getiuservalue(L, 1, 1);
+  if (pair->g->state == GREENLET_NEW && referred(pair)) {
+    make_sentinel(L, pair, 2); /* after those, who are garbage themselves */
+    return 0;
+  }
   lua_xmove(L, pair->rt->store, 1);
   promote(pair);
   pair->dying = true;
@@ -180,6 +192,7 @@ static int cycle(lua_State *L) {
   lua_pushcfunction(L, watch_cycle);
   lua_pushlightuserdata(L, rt);
   lua_call(L, 1, 0);
+  l_shrink_pool(rt);
   struct list *head = &rt->hub.greenlets;
   for (struct list *node = head->next; node != head; node = node->next) {
     struct pair *pair = l_pair(container_of(node, struct greenlet, all));

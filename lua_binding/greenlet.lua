@@ -198,5 +198,9 @@ bind(Greenlet)
 rawset(Greenlet, "spawn", spawn)
 
 core.class_setting(Greenlet, "spawning_stack_limit", 10, function(limit)
+  core.check_integer(1, "spawning_stack_limit", limit)
+  if limit < 0 or limit > 250 then
+    core.argerror(1, "spawning_stack_limit", "limit out of range")
+  end
   core.set("spawning_stack_limit", limit)
 end)

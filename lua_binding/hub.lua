@@ -105,22 +105,25 @@ function core.print_reports()
   core.reports = {}
   for _, g in ipairs(reports) do
     local err, traceback = core.failure(g)
-    if one_of(core.get_hub().SYSTEM_ERROR, err) then core.take(g) end
+    if not counts(err) then core.take(g) end
     handle(g, err, traceback)
   end
 end
 
 --- End every greenlet that is alive, so that its to-be-closed variables close.
--- Only the main greenlet may call it. One that refuses is left alone after a
--- hundred rounds.
+-- Only the main greenlet may call it.
 function Hub:destroy() core.finish() end
 
+-- Those that wait while they close their variables may take as long as they
+-- need, unless nothing can wake them. Those that catch the kill get another,
+-- and are left alone after a hundred.
 function core.finish()
   core.default_interrupt()
   for _ = 1, 100 do
     if core.end_all() == 0 then return end
-    -- Those that die take their turn now; those that wait while they close
-    -- their variables may take as long as they need.
-    core.join()
+    repeat
+      if not core.alive() then core.ending(true) end
+      core.loop:run(false, true)
+    until core.ending() == 0
   end
 end

@@ -25,7 +25,10 @@ local greenlet = {
 --- Wait until no events of that priority or a higher one are pending.
 -- @param priority int, -2 to 2; default 0
 function greenlet.idle(priority)
-  if priority ~= nil then core.check_integer(1, "idle", priority) end
+  if priority ~= nil then
+    core.check_integer(1, "idle", priority)
+    if priority < -2 or priority > 2 then core.argerror(1, "idle", "priority out of range") end
+  end
   local watcher <close> = core.loop:idle(true, priority)
   core.get_hub():wait(watcher)
 end

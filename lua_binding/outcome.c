@@ -63,8 +63,7 @@ void l_note_killer(lua_State *L, int idx) {
 }
 
 static bool killed_by(lua_State *L, int idx, int error) {
-  l_get_private(L, idx, &killer_key);
-  bool yes = lua_rawequal(L, -1, error);
+  bool yes = l_get_private(L, idx, &killer_key) != LUA_TNIL && lua_rawequal(L, -1, error);
   lua_pop(L, 1);
   return yes;
 }

@@ -3,8 +3,9 @@
  *
  * A pair is taken when a greenlet starts and goes back to a free list when it
  * is dead and told; its thread stays in `threads`, so that only the handle is
- * put in `anchors` and taken out again. The list is capped: each thread costs
- * the collector time in every cycle.
+ * put in `anchors` and taken out again. The list is capped, and in each of the
+ * collector's cycles half of the pairs go that were not needed since the one
+ * before: an idle thread costs the collector time, too.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -15,7 +16,7 @@
 
 const char handle_kind;
 
-enum { POOL_LIMIT = 1024 };
+enum { POOL_LIMIT = 16384 };
 enum { ANCHORS = 1, THREADS = 2 }; /* stack of rt->store */
 
 /* ---- Anchors ---- */
@@ -110,7 +111,8 @@ struct pair *l_take_pair(lua_State *L, struct runtime *rt, int idx) {
   struct pair *pair = rt->free;
   if (pair) {
     rt->free = pair->next;
-    rt->free_count--;
+    if (--rt->free_count < rt->free_least)
+      rt->free_least = rt->free_count;
   } else {
     pair = pair_new(L, rt);
   }
@@ -118,7 +120,7 @@ struct pair *l_take_pair(lua_State *L, struct runtime *rt, int idx) {
   pair->g = &pair->own;
   pair->at = pair->L;
   pair->handle = handle;
-  pair->demoted = pair->dying = pair->aside = false;
+  pair->demoted = pair->dying = pair->ending = pair->aside = false;
   handle->pair = pair;
   pair->g->ident = handle->ident - 1;
   lua_pushvalue(L, idx);
@@ -153,6 +155,16 @@ static void released(struct greenlet *g) {
   pair->next = rt->free;
   rt->free = pair;
   rt->free_count++;
+}
+
+void l_shrink_pool(struct runtime *rt) {
+  for (int excess = rt->free_least / 2; excess > 0; excess--) {
+    struct pair *pair = rt->free;
+    rt->free = pair->next;
+    rt->free_count--;
+    pair_free(pair);
+  }
+  rt->free_least = rt->free_count;
 }
 
 void l_abandon_new(struct pair *pair) {

@@ -28,6 +28,8 @@ static int finish(lua_State *L, int status, lua_KContext extra) {
 static int finish_all(lua_State *L, int status, lua_KContext extra) {
   if (status == LUA_OK || status == LUA_YIELD)
     return lua_gettop(L) - (int)extra;
+  if (l_is_exit(L, -1)) /* it resists: see core.finish */
+    l_current(l_runtime(L))->ending = false;
   lua_pushboolean(L, 0);
   lua_pushvalue(L, -2);
   return 2;

@@ -127,7 +127,7 @@ static int core_describe(lua_State *L) {
   l_push_place(L, pair);
   lua_pushnumber(L, pair->rt->hub.now - pair->g->wait.since);
   if (handle->own_frames > 0)
-    l_push_site(L, &handle->frames[0]);
+    l_push_site(L, handle->rt, &handle->frames[0]);
   else
     lua_pushnil(L);
   return 4;
@@ -150,16 +150,42 @@ static int core_greenlets(lua_State *L) {
   return 1;
 }
 
-/* core.end_all(): kill every one of them; how many */
+/* core.end_all(): kill every one of them that is not ending already; how many
+ * live. */
 static int core_end_all(lua_State *L) {
   struct runtime *rt = l_runtime(L);
   struct list *head = &rt->hub.greenlets, *next;
-  lua_Integer count = 0;
-  for (struct list *node = head->next; node != head; node = next, count++) {
+  for (struct list *node = head->next; node != head; node = next) {
+    struct pair *pair = l_pair(container_of(node, struct greenlet, all));
     next = node->next; /* one that never ran dies at once */
-    l_end_orphan(l_pair(container_of(node, struct greenlet, all)));
+    if (!pair->ending)
+      l_end_orphan(pair);
+  }
+  lua_pushinteger(L, (lua_Integer)rt->hub.greenlet_count);
+  return 1;
+}
+
+/*
+ * core.ending([again]): how many of those killed by end_all are on their way:
+ * not dead, and not known to have caught the kill. With `again` they count as
+ * resisting from now on.
+ */
+static int core_ending(lua_State *L) {
+  struct runtime *rt = l_runtime(L);
+  struct list *head = &rt->hub.greenlets;
+  lua_Integer count = 0;
+  for (struct list *node = head->next; node != head; node = node->next) {
+    struct pair *pair = l_pair(container_of(node, struct greenlet, all));
+    count += pair->ending;
+    pair->ending = pair->ending && !lua_toboolean(L, 1);
   }
   lua_pushinteger(L, count);
+  return 1;
+}
+
+/* core.alive(): can anything still happen? */
+static int core_alive(lua_State *L) {
+  lua_pushboolean(L, hub_alive(&l_runtime(L)->hub));
   return 1;
 }
 
@@ -170,11 +196,12 @@ static int core_main(lua_State *L) {
 
 /*** greenlet.traceback(g): the stack of a greenlet, coroutines included. */
 static int l_traceback(lua_State *L) {
-  struct pair *pair = check_living(L);
-  if (pair)
-    l_push_traceback(L, pair);
+  const struct handle *handle = l_check_handle(L, 1);
+  if (handle->pair && handle->state != HANDLE_DEAD)
+    l_push_traceback(L, handle->pair);
   else
-    lua_pushliteral(L, "stack traceback:\n\t(dead)");
+    lua_pushfstring(L, "stack traceback:\n\t(%s)",
+                    handle->state == HANDLE_DEAD ? "dead" : "not started");
   return 1;
 }
 
@@ -183,6 +210,8 @@ void l_open_report(lua_State *L, struct runtime *rt) {
                                        {"greenlets", core_greenlets},
                                        {"main", core_main},
                                        {"end_all", core_end_all},
+                                       {"ending", core_ending},
+                                       {"alive", core_alive},
                                        {"traceback", l_traceback},
                                        {NULL, NULL}};
   lua_rawgeti(L, LUA_REGISTRYINDEX, rt->core_ref);

@@ -15,7 +15,8 @@
 static void raise_yield(lua_State *L, lua_Debug *ar) {
   (void)ar;
   lua_sethook(L, NULL, 0, 0);
-  luaL_error(L, "attempt to yield from outside a coroutine");
+  lua_pushliteral(L, "attempt to yield from outside a coroutine");
+  lua_error(L); /* without a position, as lua_yield's */
 }
 
 static int refuse_yield(lua_State *L, int *results) {

@@ -112,7 +112,7 @@ static void free_pairs(struct runtime *rt) {
   struct list *head = &rt->hub.greenlets;
   while (!list_empty(head)) {
     struct greenlet *g = container_of(head->next, struct greenlet, all);
-    list_remove(&g->all);
+    greenlet_abandon(g);
     free(l_pair(g));
   }
   for (struct pair *pair; (pair = rt->free);) {
@@ -132,6 +132,7 @@ static int l_runtime_gc(lua_State *L) {
     return 0;
   rt->started = false;
   free_pairs(rt);
+  l_trail_term(&rt->trail);
   hub_term(&rt->hub);
   return 0;
 }

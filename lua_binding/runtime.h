@@ -29,6 +29,7 @@
 #include "core/greenlet.h"
 #include "core/hub.h"
 #include "core/watcher.h"
+#include "lua_binding/trail.h"
 
 struct handle;
 struct runtime;
@@ -46,16 +47,11 @@ struct pair {
   bool aside;               /* it has yielded its stack: see l_finish */
   bool demoted;             /* not anchored: see garbage.c */
   bool spoilt;              /* its thread is of no more use */
+  bool ending;              /* killed by core.end_all, and not resisting */
   bool dying;               /* killed as garbage already */
   struct sentinel *sentinel; /* garbage.c */
   struct link notice;       /* tells the links that Lua keeps */
   struct pair *next;        /* free list */
-};
-
-/* Where a frame of a spawning stack was: trail.c. */
-struct trail_frame {
-  uint32_t chunk : 16, what : 1, : 15;
-  uint32_t line, defined;
 };
 
 /* NEW: not started; has a pair only if somebody joins or links it. LIVE: has a
@@ -103,7 +99,8 @@ struct runtime {
   lua_State *aux;           /* for protected work that never switches */
   struct pair main_pair, hub_pair;
   struct pair *free;
-  int free_count, anchors;
+  int free_count, free_least; /* least: since the collector's last cycle */
+  int anchors;
   int core_ref;             /* registry: the table that the Lua parts share */
   int trace_ref;            /* settrace's function, or LUA_NOREF */
   int print_reports_ref;    /* hub.lua prints what is in core.reports */
@@ -115,6 +112,7 @@ struct runtime {
   bool started;             /* the hub is */
   bool closing;             /* the state is being closed: nothing may wait */
   bool mark_threads;        /* the extra space of threads is ours: protect.c */
+  struct trail trail;
   unsigned trail_limit;     /* frames of a spawning stack, at most L_MOST_FRAMES */
   int peak_kilobytes;       /* of the Lua heap since memory was given back */
   int failures;             /* errors that nobody took */
@@ -304,6 +302,8 @@ void l_polling(struct hub *hub);
 void l_dismiss_sentinel(struct pair *pair);
 void l_end_orphan(struct pair *pair);
 void l_push_demoted(lua_State *L, struct pair *pair);
+/* Free pairs that were not needed lately: pair.c. */
+void l_shrink_pool(struct runtime *rt);
 /* A demoted pair that never started is garbage: free it. */
 void l_abandon_new(struct pair *pair);
 /* Mark the threads of greenlets, so that coroutine functions know them: all
@@ -314,7 +314,7 @@ void l_mark_base(lua_State *thread);
 /* Capture where L is into frames: trail.c. */
 unsigned l_trail(lua_State *L, struct runtime *rt, struct trail_frame *frames, unsigned limit);
 void l_push_trail(lua_State *L, const struct handle *handle);
-void l_push_site(lua_State *L, const struct trail_frame *frame);
+void l_push_site(lua_State *L, const struct runtime *rt, const struct trail_frame *frame);
 
 /* The innermost threads and tracebacks: report.c. */
 void l_push_traceback(lua_State *L, struct pair *pair);

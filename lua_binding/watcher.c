@@ -213,8 +213,12 @@ static int get_priority(lua_State *L) {
 
 static int set_priority(lua_State *L) {
   struct watcher *watcher = &self(L)->watcher;
-  lua_Integer priority = luaL_checkinteger(L, 2);
-  luaL_argcheck(L, priority >= EV_MINPRI && priority <= EV_MAXPRI, 2, "priority out of range");
+  int integer;
+  lua_Integer priority = lua_tointegerx(L, 2, &integer);
+  if (!integer)
+    return l_typeerror(L, 2, 1, "priority", "integer");
+  if (priority < EV_MINPRI || priority > EV_MAXPRI)
+    return l_argerror(L, 1, "priority", "priority out of range");
   if (watcher->active)
     return luaL_error(L, "the priority of an active watcher is fixed");
   watcher->priority = (int)priority;
@@ -231,7 +235,8 @@ static int get_callback(lua_State *L) {
 
 static int set_callback(lua_State *L) {
   self(L);
-  l_check_callable(L, 2);
+  if (!l_callable(L, 2))
+    return l_typeerror(L, 2, 1, "callback", "function");
   if (lua_getiuservalue(L, 1, UV_CALLBACK) != LUA_TTABLE) {
     lua_settop(L, 2);
     l_keep_callback(L, 1, 2);
@@ -306,7 +311,11 @@ static int get_repeat(lua_State *L) {
 
 static int set_repeat(lua_State *L) {
   struct watcher *watcher = &self_of(L, WATCHER_TIMER)->watcher;
-  watcher->of.timer.repeat = l_check_seconds(L, 2);
+  if (!lua_isnumber(L, 2))
+    return l_typeerror(L, 2, 1, "repeat_", "number");
+  if (!(lua_tonumber(L, 2) >= 0))
+    return l_argerror(L, 1, "repeat_", "seconds must not be negative");
+  watcher->of.timer.repeat = lua_tonumber(L, 2);
   return 0;
 }
 
