@@ -192,6 +192,8 @@ static void die(struct greenlet *greenlet) {
 
 /* A greenlet that never ran dies of an error, which the host keeps. */
 static void die_new(struct greenlet *greenlet, void *error) {
+  if (greenlet->weak)
+    greenlet->hub->host->revived(greenlet);
   callback_stop(&greenlet->ready);
   timer_stop(&greenlet->hub->timers, &greenlet->timer);
   die(greenlet);
@@ -253,9 +255,12 @@ int greenlet_kill(struct greenlet *greenlet, void *error) {
 }
 
 void greenlet_must_kill(struct greenlet *greenlet, void *error) {
-  if (greenlet_kill(greenlet, error) != -ENOMEM)
+  int result = greenlet_kill(greenlet, error);
+  if (result == 0)
     return;
   drop_error(greenlet->hub, error);
+  if (result != -ENOMEM)
+    return;
   if (greenlet->state == GREENLET_WAITING) {
     waiter_interrupt(greenlet, -ENOMEM);
     return;

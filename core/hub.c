@@ -272,6 +272,36 @@ void hub_release_ident(struct hub *hub, int ident) {
 
 /* ---- Life ---- */
 
+/*
+ * libev ends the process when it gets no memory, so it always does: when malloc
+ * has no more, a reserve is given up for it. All users of libev in a process
+ * share this, as they would share the abort.
+ */
+enum { RESERVE_BYTES = 256 * 1024 };
+static void *reserve;
+
+static void *allocate_for_libev(void *block, long bytes) {
+  if (bytes == 0) {
+    free(block);
+    return NULL;
+  }
+  void *result = realloc(block, (size_t)bytes);
+  if (!result && reserve) {
+    free(reserve);
+    reserve = NULL;
+    result = realloc(block, (size_t)bytes);
+  }
+  return result;
+}
+
+static bool keep_reserve(void) {
+  if (!reserve)
+    reserve = malloc(RESERVE_BYTES);
+  ev_set_allocator(allocate_for_libev);
+  return reserve != NULL;
+}
+
+
 static void init_main(struct hub *hub) {
   greenlet_init(&hub->main, hub, NULL, NULL);
   hub->main.parent = NULL;
@@ -301,7 +331,7 @@ int hub_init(struct hub *hub, unsigned slots, size_t slot_bytes, const struct hu
   if (result < 0)
     return result;
   timers_init(&hub->timers);
-  hub->loop = ev_loop_new(EVFLAG_AUTO);
+  hub->loop = keep_reserve() ? ev_loop_new(EVFLAG_AUTO) : NULL;
   if (!hub->loop || stack_begin(&hub->stacks, &hub->self.stack) < 0) {
     hub_term(hub);
     return -ENOMEM;

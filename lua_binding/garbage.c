@@ -32,9 +32,19 @@ static char sentinel_key, waiters_key, weak_key;
 enum { WORTH_TRIMMING = 32 * 1024 }; /* kilobytes of Lua heap */
 enum { ANCHORS = 1, THREADS = 2 }; /* stack of rt->store, as in pair.c */
 
+/* The handle is the one key of a table with weak keys in its place in anchors.
+ * Not a weak value: those Lua clears before it calls finalizers, and in between
+ * others may still wake the greenlet or kill it. Keys stay until the end. */
 void l_push_demoted(lua_State *L, struct pair *pair) {
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &weak_key);
-  lua_rawgetp(L, -1, pair);
+  lua_State *store = pair->rt->store;
+  lua_rawgeti(store, ANCHORS, pair->anchor);
+  if (store != L)
+    lua_xmove(store, L, 1);
+  lua_pushnil(L);
+  if (!lua_istable(L, -2) || !lua_next(L, -2))
+    lua_pushnil(L);
+  else
+    lua_pop(L, 1);
   lua_remove(L, -2);
 }
 
@@ -89,17 +99,23 @@ void l_demote(lua_State *L, struct pair *pair) {
   int handle = lua_gettop(L);
   make_sentinel(L, pair, handle);
   hold_by_target(L, pair, handle);
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &weak_key);
+  lua_createtable(L, 0, 1);
+  luaL_setmetatable(L, "greenlet.weakkey");
   lua_pushvalue(L, handle);
-  lua_rawsetp(L, -2, pair);
-  lua_pop(L, 1);
+  lua_pushboolean(L, true);
+  lua_rawset(L, -3);
+  /* All that allocates is done; a finalizer may have ended it meanwhile. */
+  if (((struct handle *)lua_touserdata(L, handle))->pair != pair || pair->demoted) {
+    lua_settop(L, handle - 1);
+    return;
+  }
+  lua_xmove(L, rt->store, 1); /* the cell */
   lua_rawgeti(rt->store, THREADS, pair->anchor);
   lua_xmove(rt->store, L, 1);
   lua_setiuservalue(L, handle, UV_RESULT);
   lua_pop(L, 1);
   lua_pushboolean(rt->store, false);
   lua_rawseti(rt->store, THREADS, pair->anchor);
-  lua_pushboolean(rt->store, false);
   lua_rawseti(rt->store, ANCHORS, pair->anchor);
   pair->demoted = pair->g->weak = true;
 }
@@ -161,15 +177,13 @@ static int found(lua_State *L) {
   }
   lua_getiuservalue(L, 1, 1);
   if (pair->g->state == GREENLET_NEW && referred(pair)) {
-    make_sentinel(L, pair, 2); /* after those, who are garbage themselves */
+    make_sentinel(L, pair, 2); /* later: those are garbage themselves, and first */
     return 0;
   }
   lua_xmove(L, pair->rt->store, 1);
   promote(pair);
   pair->dying = true;
-  if (pair->g->state == GREENLET_NEW)
-    l_abandon_new(pair);
-  else
+  if (pair->g->state != GREENLET_DEAD)
     l_end_orphan(pair);
   return 0;
 }
@@ -236,6 +250,7 @@ static void give_back(struct runtime *rt) {
 
 void l_polling(struct hub *hub) {
   struct runtime *rt = hub->data;
+  rt->L = rt->hub_L; /* whoever ran last may be dead */
   watch_collector(rt);
   give_back(rt);
 }
@@ -249,6 +264,10 @@ static void make_metatable(lua_State *L, const char *name, lua_CFunction gc) {
 
 void l_open_garbage(lua_State *L, struct runtime *rt) {
   make_metatable(L, "greenlet.sentinel", found);
+  luaL_newmetatable(L, "greenlet.weakkey");
+  lua_pushliteral(L, "k");
+  lua_setfield(L, -2, "__mode");
+  lua_pop(L, 1);
   make_metatable(L, "greenlet.cycle", cycle);
   lua_newtable(L);
   luaL_setmetatable(L, "greenlet.weak");

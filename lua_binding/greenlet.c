@@ -116,9 +116,13 @@ void l_kill(lua_State *L, int idx, int error) {
   struct handle *handle = lua_touserdata(L, idx);
   struct runtime *rt = handle->rt;
   void *box = greenlet_exit;
+  bool given = error && !lua_isnoneornil(L, error);
+  if (given)
+    l_push_exception(L, rt, error); /* may run anything: before the pair is looked at */
+  if (handle->state == HANDLE_DEAD)
+    return;
   struct pair *pair = l_prepare(L, rt, idx);
-  if (error && !lua_isnoneornil(L, error)) {
-    l_push_exception(L, rt, error);
+  if (given) {
     l_note_killer(L, idx);
     box = l_box(L, rt);
   }
@@ -157,6 +161,7 @@ static void notice(struct link *link, void *source) {
   struct pair *pair = container_of(link, struct pair, notice);
   lua_State *L = pair->rt->hub_L;
   (void)source;
+  pair->rt->L = L;
   lua_rawgeti(L, LUA_REGISTRYINDEX, pair->rt->core_ref);
   if (lua_getfield(L, -1, "notify") == LUA_TFUNCTION) {
     l_push_handle(L, pair);

@@ -66,24 +66,23 @@ int l_greenlet_init(lua_State *L) {
 }
 
 /* Move function and arguments of the NEW handle at idx to its pair's thread. */
-static void load_arguments(lua_State *L, int idx, struct pair *pair) {
+static int push_arguments(lua_State *L, int idx) {
   lua_getiuservalue(L, idx, UV_RUN);
   int packed = lua_gettop(L);
   lua_getfield(L, packed, "n");
   int count = (int)lua_tointeger(L, -1);
   lua_pop(L, 1);
+  luaL_checkstack(L, count + 6, "too many arguments");
   lua_rawgeti(L, packed, 1);
   if (!lua_toboolean(L, -1)) {
     lua_pop(L, 1);
-    lua_getfield(L, idx, "_run");
+    lua_getfield(L, idx, "_run"); /* may run anything */
     lua_pushvalue(L, idx);
   }
   for (int i = 0; i < count; i++)
     lua_rawgeti(L, packed, i + 2);
-  int values = lua_gettop(L) - packed;
-  pair->arguments = values - 1;
-  lua_xmove(L, pair->L, values);
-  lua_pop(L, 1);
+  lua_remove(L, packed);
+  return lua_gettop(L) - packed + 1;
 }
 
 struct pair *l_prepare(lua_State *L, struct runtime *rt, int idx) {
@@ -93,15 +92,14 @@ struct pair *l_prepare(lua_State *L, struct runtime *rt, int idx) {
   idx = lua_absindex(L, idx);
   if (!handle->packed_run)
     luaL_error(L, "the greenlet's init was not called (Sub.super.init(self, ...))");
-  lua_getiuservalue(L, idx, UV_RUN);
-  lua_getfield(L, -1, "n");
-  int count = (int)lua_tointeger(L, -1);
-  lua_pop(L, 2);
-  luaL_checkstack(L, count + 4, "too many arguments");
+  int values = push_arguments(L, idx);
+  if (handle->pair || handle->state == HANDLE_DEAD)
+    luaL_error(L, "the greenlet was started meanwhile");
   struct pair *pair = l_take_pair(L, rt, idx);
-  if (!lua_checkstack(pair->L, count + 4))
+  if (!lua_checkstack(pair->L, values + 4))
     luaL_error(L, "not enough memory");
-  load_arguments(L, idx, pair);
+  pair->arguments = values - 1;
+  lua_xmove(L, pair->L, values);
   if (handle->linked)
     l_attach_notice(pair);
   return pair;

@@ -122,8 +122,9 @@ function core.finish()
   for _ = 1, 100 do
     if core.end_all() == 0 then return end
     repeat
-      if not core.alive() then core.ending(true) end
-      core.loop:run(false, true)
+      core.loop:run(true)
+      if core.ending() == 0 then break end
+      if core.alive() then core.loop:run(false, true) else core.ending(true) end
     until core.ending() == 0
   end
 end

@@ -20,7 +20,9 @@ struct l_callback {
 };
 
 static struct runtime *self(lua_State *L) {
-  return ((struct l_loop *)l_check_kind(L, 1, &loop_kind, "loop"))->rt;
+  struct runtime *rt = ((struct l_loop *)l_check_kind(L, 1, &loop_kind, "loop"))->rt;
+  l_check_started(L, rt);
+  return rt;
 }
 
 static struct l_callback *callback_self(lua_State *L) {
@@ -67,7 +69,7 @@ static int l_loop_run_callback(lua_State *L) {
 
 static int l_callback_stop(lua_State *L) {
   struct l_callback *callback = callback_self(L);
-  if (callback_pending(&callback->callback)) {
+  if (callback->rt->started && callback_pending(&callback->callback)) {
     callback_stop(&callback->callback);
     drop_self(callback);
   }

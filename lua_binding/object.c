@@ -110,6 +110,11 @@ void *l_check_kind(lua_State *L, int idx, const void *kind, const char *name) {
   return object;
 }
 
+void l_check_started(lua_State *L, const struct runtime *rt) {
+  if (!rt->started)
+    luaL_error(L, "the interpreter is being closed");
+}
+
 void *l_new_object(lua_State *L, int class, size_t bytes, int user_values, const void *kind) {
   class = lua_absindex(L, class);
   const void **object = lua_newuserdatauv(L, bytes, user_values);
@@ -178,6 +183,7 @@ static int ask_class(lua_State *L, const char *event, int arguments) {
 }
 
 static int object_index(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TUSERDATA);
   if (push_field(L))
     return 1;
   lua_settop(L, 2);
@@ -195,6 +201,8 @@ static int object_index(lua_State *L) {
 }
 
 static int object_newindex(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TUSERDATA);
+  lua_settop(L, 3);
   lua_pushvalue(L, 2);
   if (lua_rawget(L, UP(ATTRIBUTES)) != LUA_TNIL) {
     lua_pushvalue(L, 1);

@@ -122,7 +122,8 @@ static int record_died_new(lua_State *L) {
 
 void l_died_new(struct greenlet *g, void *error) {
   struct pair *pair = l_pair(g);
-  lua_State *aux = pair->rt->aux;
+  struct runtime *rt = pair->rt;
+  lua_State *aux = rt->aux;
   lua_settop(pair->L, 0);
   pair->handle->state = HANDLE_DEAD;
   pair->handle->exited = true; /* should the record fail for want of memory */
@@ -131,6 +132,8 @@ void l_died_new(struct greenlet *g, void *error) {
   lua_pushcfunction(aux, record_died_new);
   lua_pushlightuserdata(aux, g);
   lua_pushlightuserdata(aux, error);
+  rt->on_aux++;
   if (lua_pcall(aux, 2, 0, 0) != LUA_OK)
     lua_pop(aux, 1);
+  rt->on_aux--;
 }

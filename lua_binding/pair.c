@@ -148,6 +148,8 @@ static void released(struct greenlet *g) {
     lua_rawsetp(rt->store, LUA_REGISTRYINDEX, &l_ended_key); /* a place that is there */
   }
   unanchor(pair);
+  if (rt->hub.origin == g)
+    rt->hub.origin = NULL;
   if (pair->demoted || pair->spoilt || rt->free_count == POOL_LIMIT) {
     pair_free(pair);
     return;
@@ -165,14 +167,6 @@ void l_shrink_pool(struct runtime *rt) {
     pair_free(pair);
   }
   rt->free_least = rt->free_count;
-}
-
-void l_abandon_new(struct pair *pair) {
-  pair->handle->pair = NULL;
-  pair->handle = NULL;
-  greenlet_term(pair->g);
-  unanchor(pair);
-  pair_free(pair);
 }
 
 void l_mark_threads(struct runtime *rt) {

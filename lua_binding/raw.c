@@ -43,14 +43,15 @@ static struct handle *push_living(lua_State *L, struct runtime *rt, int idx) {
  * Give the handle at idx, and those of its ancestors that need one, a pair,
  * and tell core of the parents. A loop: a chain of parents may be long.
  */
-static struct pair *prepare(lua_State *L, struct runtime *rt, int idx) {
+static struct pair *prepare(lua_State *L, struct runtime *rt, int idx, bool resting) {
   struct pair *below = NULL;
   lua_pushvalue(L, idx);
   for (;;) {
     const struct handle *handle = lua_touserdata(L, -1);
     bool known = handle->pair != NULL;
     /* An ancestor that is not started yet may well be abandoned. */
-    struct pair *pair = below ? l_prepare_resting(L, rt, -1) : l_prepare(L, rt, -1);
+    struct pair *pair = resting ? l_prepare_resting(L, rt, -1) : l_prepare(L, rt, -1);
+    resting = true;
     if (below)
       greenlet_set_parent(below->g, pair->g);
     if (known || !handle->raw)
@@ -94,7 +95,7 @@ static int set_parent(lua_State *L) {
   l_set_private(L, 1, &parent_key);
   if (handle->pair && handle->state != HANDLE_DEAD) {
     push_living(L, rt, 2);
-    greenlet_set_parent(handle->pair->g, prepare(L, rt, lua_gettop(L))->g);
+    greenlet_set_parent(handle->pair->g, prepare(L, rt, lua_gettop(L), true)->g);
   }
   return 0;
 }
@@ -114,7 +115,7 @@ static int switch_to(lua_State *L, struct runtime *rt, int idx, int values) {
   void *answer = NULL;
   struct pair *pair = ((struct handle *)lua_touserdata(L, idx))->pair;
   if (!pair || !pair->g->begun)
-    pair = prepare(L, rt, idx);
+    pair = prepare(L, rt, idx, false);
   if (!l_send_values(L, rt, values))
     return luaL_error(L, "too many values in a switch");
   rt->throwing = false;
@@ -170,8 +171,12 @@ static int l_raw_throw(lua_State *L) {
     if (values >= 0)
       return values;
   }
-  struct pair *pair = prepare(L, rt, 1);
-  l_push_exception(L, rt, 2);
+  l_push_exception(L, rt, 2); /* may run anything: before the pair is looked at */
+  if (handle->state == HANDLE_DEAD) {
+    lua_replace(L, 2);
+    return l_raw_throw(L);
+  }
+  struct pair *pair = prepare(L, rt, 1, false);
   l_note_killer(L, 1);
   void *box = l_box(L, rt);
   rt->throwing = true;
@@ -228,6 +233,8 @@ void l_check_run(lua_State *L) {
 static int l_raw_init(lua_State *L) {
   struct handle *handle = self(L);
   struct runtime *rt = handle->rt;
+  if (handle->state != HANDLE_NEW || handle->pair || handle->packed_run)
+    return luaL_error(L, "init of a greenlet that has been made already");
   lua_settop(L, 3);
   l_check_run(L);
   if (lua_isnil(L, 3))
@@ -269,7 +276,7 @@ static int call_trace(lua_State *L) {
   bool thrown = rt->throwing || greenlet_first_error(rt->hub.current);
   lua_rawgeti(L, LUA_REGISTRYINDEX, rt->trace_ref);
   lua_pushstring(L, thrown ? "throw" : "switch");
-  if (l_pair(origin)->handle)
+  if (origin && l_pair(origin)->handle)
     l_push_handle(L, l_pair(origin));
   else
     lua_rawgetp(L, LUA_REGISTRYINDEX, &l_ended_key);
@@ -312,7 +319,7 @@ static void trace_on(struct runtime *rt, lua_State *L, struct greenlet *origin) 
 void l_arrived(struct hub *hub, struct greenlet *origin) {
   struct runtime *rt = hub->data;
   struct pair *pair = l_current(rt);
-  lua_State *L = pair->aside ? rt->aux : pair->at;
+  lua_State *L = pair->aside ? rt->aux : l_innermost(pair);
   if (rt->tracing || rt->trace_ref == LUA_NOREF || !lua_checkstack(L, 8))
     return;
   rt->tracing = true;
@@ -321,6 +328,8 @@ void l_arrived(struct hub *hub, struct greenlet *origin) {
   int values = l_receive_values(L, rt);
   int below = lua_gettop(L) - values;
   trace_on(rt, L, origin);
+  if (pair->aside)
+    lua_sethook(L, NULL, 0, 0); /* the function may have set one on aux */
   lua_settop(L, below + values);
   l_send_values(L, rt, values);
   rt->tracing = rt->tracing_aside = false;

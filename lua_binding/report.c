@@ -35,14 +35,14 @@ static lua_State *resumed_by(lua_State *thread) {
 /* Fill threads[] from the base to the innermost; returns how many. */
 static int chain(const struct pair *pair, lua_State **threads) {
   int count = 0;
-  lua_State *thread = pair->L;
+  lua_State *thread = pair->L, *at = pair == l_current(pair->rt) ? pair->at : l_innermost(pair);
   while (thread && count < DEEPEST - 1) {
     threads[count++] = thread;
-    if (thread == pair->at)
+    if (thread == at)
       return count;
     thread = resumed_by(thread);
   }
-  threads[count++] = pair->at; /* resumed in a way that we cannot see */
+  threads[count++] = at; /* resumed in a way that we cannot see */
   return count;
 }
 

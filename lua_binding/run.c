@@ -173,6 +173,7 @@ static bool left_a_hook(lua_State *L) {
  */
 static void ended_badly(struct pair *pair, lua_State *L) {
   struct runtime *rt = pair->rt;
+  lua_checkstack(L, 4);
   int traceback = l_is_exit(L, -1) ? LUA_REFNIL : dead_traceback(rt, L);
   pair->spoilt = left_a_hook(L);
   pair->at = rt->L = L;

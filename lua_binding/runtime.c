@@ -10,7 +10,7 @@
 #include "lua_binding/binding.h"
 #include "lua_binding/runtime.h"
 
-enum { DEFAULT_SLOTS = 64, DEFAULT_SLOT_BYTES = 1 << 20, DEFAULT_TRAIL = 10 };
+enum { DEFAULT_SLOTS = 64, DEFAULT_SLOT_BYTES = 4 << 20, DEFAULT_TRAIL = 10 };
 
 static char runtime_key;
 
@@ -112,8 +112,11 @@ static void free_pairs(struct runtime *rt) {
   struct list *head = &rt->hub.greenlets;
   while (!list_empty(head)) {
     struct greenlet *g = container_of(head->next, struct greenlet, all);
+    struct pair *pair = l_pair(g);
     greenlet_abandon(g);
-    free(l_pair(g));
+    pair->handle->pair = NULL; /* later finalizers may ask */
+    pair->handle->state = HANDLE_DEAD;
+    free(pair);
   }
   for (struct pair *pair; (pair = rt->free);) {
     rt->free = pair->next;

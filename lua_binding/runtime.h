@@ -106,6 +106,7 @@ struct runtime {
   int print_reports_ref;    /* hub.lua prints what is in core.reports */
   bool tracing;             /* inside it: not called again */
   bool tracing_aside;       /* and on aux, where nothing may switch */
+  int on_aux;               /* calls on aux that are under way: no switches */
   bool throwing;            /* the last raw switch was a throw */
   bool spawn_callbacks;     /* somebody wants to know of starts */
   bool track_tree;
@@ -142,6 +143,15 @@ static inline struct pair *l_pair(const struct greenlet *g) {
   return g->arg;
 }
 
+/* The innermost thread of a greenlet that rests. `at` says it only of one that
+ * is parked where a script has called: not of a dead one, nor of the hub, unless
+ * a callback has switched away. */
+static inline lua_State *l_innermost(const struct pair *pair) {
+  bool parked = pair->g->state != GREENLET_DEAD &&
+                (pair->g != &pair->g->hub->self || pair->g->hub->nested);
+  return parked ? pair->at : pair->L;
+}
+
 static inline struct pair *l_current(const struct runtime *rt) {
   return l_pair(rt->hub.current);
 }
@@ -172,6 +182,10 @@ int l_typeerror(lua_State *L, int idx, int argument, const char *function, const
 bool l_callable(lua_State *L, int idx);
 void l_check_callable(lua_State *L, int idx);
 double l_check_seconds(lua_State *L, int idx);
+
+/* Raise if the state is being closed and the hub is gone: finalizers may call
+ * anything until the very end. */
+void l_check_started(lua_State *L, const struct runtime *rt);
 
 /* Register a class: push core.<parent>:extend(name), with methods, getters and
  * setters, and an allocator. */
@@ -304,8 +318,6 @@ void l_end_orphan(struct pair *pair);
 void l_push_demoted(lua_State *L, struct pair *pair);
 /* Free pairs that were not needed lately: pair.c. */
 void l_shrink_pool(struct runtime *rt);
-/* A demoted pair that never started is garbage: free it. */
-void l_abandon_new(struct pair *pair);
 /* Mark the threads of greenlets, so that coroutine functions know them: all
  * there are, and one. */
 void l_mark_threads(struct runtime *rt);

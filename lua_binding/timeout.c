@@ -36,6 +36,9 @@ static void dropped(struct timeout *core) {
 
 void l_timeout_start(lua_State *L, struct runtime *rt, int idx) {
   struct l_timeout *timeout = lua_touserdata(L, idx);
+  l_check_started(L, rt);
+  if (rt->hub.current == &rt->hub.self)
+    luaL_error(L, "a Timeout cannot be started in the hub");
   if (timeout->closed)
     luaL_error(L, "the Timeout is closed");
   if (l_timeout_pending(timeout))
@@ -53,6 +56,8 @@ void l_timeout_start(lua_State *L, struct runtime *rt, int idx) {
 
 void l_timeout_stop(lua_State *L, struct l_timeout *timeout) {
   struct greenlet *current = timeout->rt->hub.current;
+  if (!timeout->rt->started)
+    return;
   if (l_timeout_took(timeout, current)) { /* expired, but not yet raised */
     l_unbox(L, timeout->rt, greenlet_take_error(current));
     lua_pop(L, 1);
@@ -69,8 +74,10 @@ bool l_timeout_took(const struct l_timeout *timeout, const struct greenlet *gree
 
 void l_timeout_exception(lua_State *L, struct runtime *rt) {
   (void)rt;
-  if (!l_test_timeout(L, -1))
+  struct l_timeout *timeout = l_test_timeout(L, -1);
+  if (!timeout)
     return;
+  timeout->delivered = NULL;
   int type = lua_getiuservalue(L, -1, UV_EXCEPTION);
   if (type == LUA_TNIL || type == LUA_TSTRING || (type == LUA_TBOOLEAN && !lua_toboolean(L, -1)))
     lua_pop(L, 1);

@@ -23,7 +23,7 @@ static int refuse(lua_State *L, struct runtime *rt) {
 }
 
 void l_enter(lua_State *L, struct runtime *rt) {
-  if (__builtin_expect(in_finalizer(L) || rt->closing || rt->tracing_aside, 0))
+  if (__builtin_expect(in_finalizer(L) || rt->closing || rt->tracing_aside || rt->on_aux, 0))
     refuse(L, rt);
   l_current(rt)->at = L;
 }
@@ -114,6 +114,7 @@ int l_leave_time(lua_State *L, struct runtime *rt, struct l_time *time, int resu
     rt->L = L;
     l_unbox(L, rt, greenlet_take_error(rt->hub.current));
     lua_pop(L, 1);
+    time->timeout->delivered = NULL;
     return -ETIMEDOUT;
   }
   if (time->started)

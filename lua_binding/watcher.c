@@ -20,7 +20,9 @@ struct l_watcher *l_check_watcher(lua_State *L, int idx) {
 }
 
 static struct l_watcher *self(lua_State *L) {
-  return l_check_watcher(L, 1);
+  struct l_watcher *watcher = l_check_watcher(L, 1);
+  l_check_started(L, watcher->rt);
+  return watcher;
 }
 
 /* Self of what only one kind has: methods can be taken from their class. */
@@ -159,12 +161,16 @@ static void stop(lua_State *L, struct l_watcher *watcher) {
 }
 
 static int l_watcher_stop(lua_State *L) {
-  stop(L, self(L));
+  struct l_watcher *watcher = l_check_watcher(L, 1);
+  if (watcher->rt->started)
+    stop(L, watcher);
   return 0;
 }
 
 static int l_watcher_close(lua_State *L) {
-  struct l_watcher *watcher = self(L);
+  struct l_watcher *watcher = l_check_watcher(L, 1);
+  if (!watcher->rt->started)
+    return 0;
   stop(L, watcher);
   watcher->closed = true;
   return 0;
@@ -394,6 +400,7 @@ static struct l_watcher *new_watcher(lua_State *L) {
   struct l_watcher *watcher = l_new_object(L, lua_upvalueindex(2), sizeof *watcher,
                                            UV_WATCHER_COUNT, &watcher_kind_tag);
   watcher->rt = l_runtime(L);
+  l_check_started(L, watcher->rt);
   watcher->self = LUA_NOREF;
   return watcher;
 }
