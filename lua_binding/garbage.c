@@ -59,15 +59,25 @@ static bool demotable(const struct pair *pair) {
          (g->wait.what == WAIT_JOIN || g->wait.what == WAIT_LINKS);
 }
 
-static void make_sentinel(lua_State *L, struct pair *pair, int handle) {
-  if (pair->sentinel)
-    return;
+/* Push a sentinel for the handle, which guards nothing yet. */
+static struct sentinel *push_sentinel(lua_State *L, int handle) {
   struct sentinel *sentinel = lua_newuserdatauv(L, sizeof *sentinel, 1);
-  sentinel->pair = pair;
+  sentinel->pair = NULL;
   lua_pushvalue(L, handle);
   lua_setiuservalue(L, -2, 1);
   luaL_setmetatable(L, "greenlet.sentinel");
+  lua_pushvalue(L, -1);
   l_set_private(L, handle, &sentinel_key);
+  return sentinel;
+}
+
+/* From now on the sentinel at idx guards the pair. Its key is in the handle's
+ * fields already, so this needs no memory. */
+static void set_sentinel(lua_State *L, struct pair *pair, int handle, int idx) {
+  struct sentinel *sentinel = lua_touserdata(L, idx);
+  lua_pushvalue(L, idx);
+  l_set_private(L, handle, &sentinel_key);
+  sentinel->pair = pair;
   pair->sentinel = sentinel;
 }
 
@@ -91,33 +101,40 @@ static void hold_by_target(lua_State *L, struct pair *pair, int handle) {
   lua_pop(L, 1);
 }
 
-/* Take a parked pair out of the anchors. What may raise comes first. */
+/* Is the pair, after a finalizer may have run, still the handle's, and held? */
+static bool still_held(lua_State *L, const struct pair *pair, int handle) {
+  return ((struct handle *)lua_touserdata(L, handle))->pair == pair && !pair->demoted;
+}
+
+/*
+ * Take a parked pair out of the anchors. What allocates comes first: it may
+ * raise, and it may run finalizers, which may do anything to the greenlet.
+ */
 void l_demote(lua_State *L, struct pair *pair) {
-  struct runtime *rt = pair->rt;
-  luaL_checkstack(L, 10, NULL);
+  lua_State *store = pair->rt->store;
+  luaL_checkstack(L, 12, NULL);
   l_push_handle(L, pair);
   int handle = lua_gettop(L);
-  make_sentinel(L, pair, handle);
+  push_sentinel(L, handle);
   hold_by_target(L, pair, handle);
   lua_createtable(L, 0, 1);
   luaL_setmetatable(L, "greenlet.weakkey");
   lua_pushvalue(L, handle);
   lua_pushboolean(L, true);
   lua_rawset(L, -3);
-  /* All that allocates is done; a finalizer may have ended it meanwhile. */
-  if (((struct handle *)lua_touserdata(L, handle))->pair != pair || pair->demoted) {
-    lua_settop(L, handle - 1);
-    return;
+  if (still_held(L, pair, handle)) {
+    l_dismiss_sentinel(pair);
+    set_sentinel(L, pair, handle, handle + 1);
+    lua_xmove(L, store, 1); /* the cell */
+    lua_rawgeti(store, THREADS, pair->anchor);
+    lua_xmove(store, L, 1);
+    lua_setiuservalue(L, handle, UV_RESULT);
+    lua_pushboolean(store, false);
+    lua_rawseti(store, THREADS, pair->anchor);
+    lua_rawseti(store, ANCHORS, pair->anchor);
+    pair->demoted = pair->g->weak = true;
   }
-  lua_xmove(L, rt->store, 1); /* the cell */
-  lua_rawgeti(rt->store, THREADS, pair->anchor);
-  lua_xmove(rt->store, L, 1);
-  lua_setiuservalue(L, handle, UV_RESULT);
-  lua_pop(L, 1);
-  lua_pushboolean(rt->store, false);
-  lua_rawseti(rt->store, THREADS, pair->anchor);
-  lua_rawseti(rt->store, ANCHORS, pair->anchor);
-  pair->demoted = pair->g->weak = true;
+  lua_settop(L, handle - 1);
 }
 
 /* Anchor it again by its handle on top of store (popped). Needs no memory: the
@@ -177,7 +194,8 @@ static int found(lua_State *L) {
   }
   lua_getiuservalue(L, 1, 1);
   if (pair->g->state == GREENLET_NEW && referred(pair)) {
-    make_sentinel(L, pair, 2); /* later: those are garbage themselves, and first */
+    push_sentinel(L, 2);
+    set_sentinel(L, pair, 2, 3); /* later: those are garbage themselves, and first */
     return 0;
   }
   lua_xmove(L, pair->rt->store, 1);
