@@ -1,8 +1,8 @@
 /*
  * stack.h: C stacks, big in address space and small in memory.
  *
- * A pool has a bounded number of slots: ranges of address space (1 MB each by
- * default) with a guard at the low end, of which only touched pages are
+ * A pool has a bounded number of slots: ranges of address space (a megabyte or
+ * more each) with a guard at the low end, of which only touched pages are
  * memory. Greenlets share them. While slots suffice each greenlet keeps one
  * and switching is a plain exchange of registers. When they are short, a
  * resting greenlet's used part of the stack, a kilobyte or so, moves to a heap

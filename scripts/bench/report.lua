@@ -1,0 +1,64 @@
+-- report.lua: what run.lua and instructions.lua share: running commands, saying on what machine,
+-- and putting generated text into a document.
+
+local report = {}
+
+--- Quote text for the shell.
+function report.quote(text)
+  return "'" .. text:gsub("'", "'\\''") .. "'"
+end
+
+--- Run a shell command.
+-- @return what it printed; nil and what went wrong if it failed
+function report.capture(command)
+  local pipe <close> = assert(io.popen(command))
+  local text = pipe:read("a")
+  local ok, how, code = pipe:close()
+  if not ok then return nil, ("%s (%s %d): %s"):format(command, how, code, text) end
+  return text
+end
+
+--- The interpreter that runs this script, quoted for the shell.
+function report.interpreter()
+  local first = 0
+  while arg[first - 1] do first = first - 1 end
+  return report.quote(arg[first])
+end
+
+--- The directory of this script, ending in a slash.
+function report.directory()
+  return arg[0]:match("^.*/") or "./"
+end
+
+local function first_match(path, pattern)
+  local file <close> = io.open(path)
+  return file and file:read("a"):match(pattern)
+end
+
+--- What the figures were measured on, in a sentence or two.
+-- @param lua string: the version of Lua
+function report.host(lua)
+  local cores = 0
+  for line in io.lines("/proc/cpuinfo") do
+    if line:find("^processor%s*:") then cores = cores + 1 end
+  end
+  return ("%s, %d cores, Linux %s, %s; load average at the start %s."):format(
+    first_match("/proc/cpuinfo", "\nmodel name%s*: ([^\n]+)") or "Unknown CPU", cores,
+    first_match("/proc/sys/kernel/osrelease", "[^\n]+"), lua,
+    first_match("/proc/loadavg", "^%S+"))
+end
+
+--- Replace what stands between `<!-- name: begin ... -->` and `<!-- name: end -->`.
+function report.write(path, name, text)
+  local input = assert(io.open(path))
+  local document = input:read("a")
+  input:close()
+  local _, from = document:find("<!%-%- " .. name .. ": begin[^\n]*\n")
+  local to = document:find("<!-- " .. name .. ": end -->", 1, true)
+  assert(from and to and from < to, path .. " has no markers for " .. name)
+  document = document:sub(1, from) .. "\n" .. text .. "\n" .. document:sub(to)
+  local output <close> = assert(io.open(path, "w"))
+  assert(output:write(document))
+end
+
+return report
