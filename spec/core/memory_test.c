@@ -72,7 +72,18 @@ int __wrap_mprotect(void *at, size_t bytes, int protection) {
   return fails() ? -1 : __real_mprotect(at, bytes, protection);
 }
 
+/* What libev gets when more than one allocation fails: the hub's reserve, for
+ * which memory is freed, is of no use against failures that are only counted. */
+static void *allocate_for_libev(void *memory, long bytes) {
+  if (bytes > 0)
+    return __real_realloc(memory, (size_t)bytes);
+  free(memory);
+  return NULL;
+}
+
 static void fail_from(unsigned long n, unsigned times) {
+  if (times > 1)
+    ev_set_allocator(allocate_for_libev);
   calls_left = n;
   failures_left = times;
   failed = false;
