@@ -116,7 +116,8 @@ void l_demote(lua_State *L, struct pair *pair) {
   l_push_handle(L, pair);
   int handle = lua_gettop(L);
   push_sentinel(L, handle);
-  hold_by_target(L, pair, handle);
+  if (still_held(L, pair, handle))
+    hold_by_target(L, pair, handle);
   lua_createtable(L, 0, 1);
   luaL_setmetatable(L, "greenlet.weakkey");
   lua_pushvalue(L, handle);

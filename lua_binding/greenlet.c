@@ -23,6 +23,8 @@ static int join(lua_State *L, struct handle *handle, struct l_time *time, bool m
     return 0;
   l_enter(L, rt);
   struct pair *pair = l_prepare_resting(L, rt, 1);
+  if (handle->state == HANDLE_DEAD) /* by a finalizer, meanwhile */
+    return 0;
   l_start_time(L, rt, time);
   int result = greenlet_begin_join(pair->g, time->seconds);
   if (result == 0)

@@ -106,6 +106,12 @@ static struct pair *pair_new(lua_State *L, struct runtime *rt) {
   return pair;
 }
 
+static void give_back(struct runtime *rt, struct pair *pair) {
+  pair->next = rt->free;
+  rt->free = pair;
+  rt->free_count++;
+}
+
 struct pair *l_take_pair(lua_State *L, struct runtime *rt, int idx) {
   struct handle *handle = lua_touserdata(L, idx);
   struct pair *pair = rt->free;
@@ -115,6 +121,10 @@ struct pair *l_take_pair(lua_State *L, struct runtime *rt, int idx) {
       rt->free_least = rt->free_count;
   } else {
     pair = pair_new(L, rt);
+  }
+  if (handle->pair || handle->state != HANDLE_NEW) { /* a finalizer was faster */
+    give_back(rt, pair);
+    luaL_error(L, "the greenlet was started meanwhile");
   }
   greenlet_init(&pair->own, &rt->hub, l_run, pair);
   pair->g = &pair->own;
@@ -154,9 +164,7 @@ static void released(struct greenlet *g) {
     pair_free(pair);
     return;
   }
-  pair->next = rt->free;
-  rt->free = pair;
-  rt->free_count++;
+  give_back(rt, pair);
 }
 
 void l_shrink_pool(struct runtime *rt) {

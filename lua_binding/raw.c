@@ -52,6 +52,8 @@ static struct pair *prepare(lua_State *L, struct runtime *rt, int idx, bool rest
     /* An ancestor that is not started yet may well be abandoned. */
     struct pair *pair = resting ? l_prepare_resting(L, rt, -1) : l_prepare(L, rt, -1);
     resting = true;
+    if (handle->pair != pair)
+      luaL_error(L, "a finalizer has ended a parent");
     if (below)
       greenlet_set_parent(below->g, pair->g);
     if (known || !handle->raw)

@@ -42,7 +42,9 @@ describe("a finalizer", function()
       collectgarbage("stop") -- until all of them wait
       for _ = 1, 50 do
         local g = greenlet.spawn(function()
-          local variable <close> = setmetatable({}, { __close = function() closed = closed + 1 end })
+          local variable <close> = setmetatable({}, {
+            __close = function() closed = closed + 1 end,
+          })
           greenlet.Greenlet(print):join()
         end)
         setmetatable({ g }, { __gc = function(self)

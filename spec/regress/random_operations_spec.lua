@@ -8,7 +8,7 @@
 -- has ended, and the process ends by itself, with nothing on stderr.
 local helper = require "spec.helper"
 
-local SCRIPT = [[
+local SCRIPT = [=[
 local seed, budget = tonumber(arg[1]), tonumber(arg[2]) -- budget: how many operations
 math.randomseed(seed)
 collectgarbage(seed % 2 == 0 and "incremental" or "generational")
@@ -125,7 +125,9 @@ end
 -- make greenlets, too, and one that caught a kill as garbage is not found again.
 G.settrace()
 pool, operations = nil, nil
-G.pcall(hub.destroy, hub)
+for _ = 1, 20 do -- what a raw greenlet ends with may still come to its parent, which is this one
+  if G.pcall(hub.destroy, hub) then break end
+end
 for _ = 1, 3 do
   collectgarbage()
   G.pcall(G.sleep, 0)
@@ -138,12 +140,13 @@ assert(living == 0, living .. " greenlets live")
 assert(closed == opened, ("%d variables opened, %d closed"):format(opened, closed))
 assert(closed_again == 0, closed_again .. " variables closed twice")
 print("end")
-]]
+]=]
 
-local OPERATIONS = 2000
+local OPERATIONS = 5000
 
-local seeds = { 1, 2, 3, 4, 5 }
-if os.getenv("SEED") then seeds = { assert(math.tointeger(os.getenv("SEED")), "SEED: an integer") } end
+local seeds = { 8, 12, 41, 48, 56 }
+local SEED = os.getenv("SEED")
+if SEED then seeds = { math.tointeger(tonumber(SEED)) or error("SEED: an integer expected") } end
 
 local SETTINGS = {
   ["one stack"] = { GREENLUA_STACK_SLOTS = 1 },
@@ -151,6 +154,7 @@ local SETTINGS = {
   ["64 stacks"] = { GREENLUA_STACK_SLOTS = 64 },
   ["moving stacks"] = { GREENLUA_STACK_MOVE = 1 },
 }
+for _, env in pairs(SETTINGS) do env.MALLOC_PERTURB_ = 170 end -- the use of freed memory shows
 
 describe("random operations", function()
   for name, env in pairs(SETTINGS) do
