@@ -43,7 +43,7 @@ $(BUILD)/greenlua: $(CMD_OBJ) $(BINDING_OBJ) $(CORE_OBJ)
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LUA_LIBS) -lev -lreadline
 
 $(BUILD)/greenlet.so: $(BINDING_OBJ) $(CORE_OBJ)
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -shared -o $@ $^ -lev
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -shared -Wl,-z,nodelete -o $@ $^ -lev
 
 $(BUILD)/libgreenlet.a: $(CORE_OBJ)
 	ar rcs $@ $^

@@ -2,9 +2,11 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 
 #include "core/clock.h"
+#include "core/watcher.h"
 
 enum {
   BATCH_SWITCHES = 50,       /* between two looks at the clock, as gevent */
@@ -139,6 +141,30 @@ static void wake_turns(struct hub *hub) {
   }
 }
 
+/* The child of a fork shares its parent's epoll descriptor until libev knows. */
+static unsigned forks;
+
+static void forked(void) {
+  forks++;
+}
+
+/*
+ * libev calls this before it polls, prepare watchers' callbacks done, and after.
+ * What has become ready in the former must not wait for the latter.
+ */
+static void invoke_pending(struct ev_loop *loop) {
+  struct hub *hub = ev_userdata(loop);
+  ev_invoke_pending(loop);
+  watchers_check(hub);
+  if (hub->waiting && !list_empty(&hub->ready))
+    ev_break(loop, EVBREAK_ONE);
+}
+
+/* libev is about to ask the kernel, which it has told what to look for. */
+static void told_kernel(struct ev_loop *loop) {
+  watchers_told(ev_userdata(loop));
+}
+
 static void poll(struct hub *hub, bool wait) {
   if (wait && hub->now - hub->trimmed > TRIM_SECONDS) {
     stack_pool_trim(&hub->stacks);
@@ -149,7 +175,13 @@ static void poll(struct hub *hub, bool wait) {
   wait = wait && list_empty(&hub->ready) && !hub->no_wait && arm(hub);
   hub->no_wait = false;
   hub->iteration++;
+  if (hub->forks != forks) {
+    hub->forks = forks;
+    watchers_forked(hub);
+  }
+  hub->waiting = wait;
   ev_run(hub->loop, wait ? EVRUN_ONCE : EVRUN_NOWAIT);
+  hub->waiting = false;
   hub->now = clock_seconds();
   timers_expire(&hub->timers, hub->now);
   wake_turns(hub);
@@ -324,6 +356,8 @@ int hub_init(struct hub *hub, unsigned slots, size_t slot_bytes, const struct hu
   list_init(&hub->ready);
   list_init(&hub->greenlets);
   list_init(&hub->turns);
+  list_init(&hub->children);
+  list_init(&hub->changed_ios);
   init_main(hub);
   init_self(hub);
   int result =
@@ -336,6 +370,12 @@ int hub_init(struct hub *hub, unsigned slots, size_t slot_bytes, const struct hu
     hub_term(hub);
     return -ENOMEM;
   }
+  static bool watching_forks;
+  watching_forks = watching_forks || pthread_atfork(NULL, NULL, forked) == 0;
+  hub->forks = forks;
+  ev_set_userdata(hub->loop, hub);
+  ev_set_invoke_pending_cb(hub->loop, invoke_pending);
+  ev_set_loop_release_cb(hub->loop, told_kernel, NULL);
   ev_timer_init(&hub->earliest, nothing, 0, 0);
   hub->switch_interval = DEFAULT_SWITCH_INTERVAL;
   hub->now = hub->trimmed = clock_seconds();
@@ -353,4 +393,5 @@ void hub_term(struct hub *hub) {
   greenlet_abandon(&hub->main);
   stack_pool_term(&hub->stacks);
   free(hub->idents);
+  free(hub->ios);
 }

@@ -85,6 +85,12 @@ struct hub {
   unsigned set_aside;          /* counts answers of hub_wants_stack */
   double trimmed;              /* when free stacks were last given back */
   struct list turns;           /* greenlets waiting for one loop iteration */
+  struct list children;        /* active child watchers */
+  struct list changed_ios;     /* io watchers to be looked at before the poll */
+  struct watcher **ios;        /* by descriptor: the first active watcher of it */
+  size_t ios_room;
+  bool waiting;                /* the poll that is under way may wait */
+  unsigned forks;              /* of the process, when the loop was last told */
 };
 
 /*

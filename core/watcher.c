@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -39,16 +40,28 @@ static void on_event(struct ev_loop *loop, ev_watcher *any, int events) {
   happen(watcher, events);
 }
 
+static void tell_status(struct hub *hub, int pid, int status) {
+  for (struct list *node = hub->children.next; node != &hub->children; node = node->next) {
+    struct watcher *watcher = container_of(node, struct watcher, node);
+    if (watcher->of.child.pid != pid)
+      continue;
+    watcher->of.child.rpid = pid;
+    watcher->of.child.rstatus = status;
+  }
+}
+
 static void on_child(struct ev_loop *loop, ev_watcher *any, int events) {
   struct watcher *watcher = any->data;
   int status = 0;
   (void)loop;
-  pid_t pid = waitpid(watcher->of.child.pid, &status, WNOHANG);
-  if (pid == 0)
-    return;
-  /* pid < 0: somebody else has reaped it, and its status is not to be had. */
-  watcher->of.child.rpid = pid > 0 ? pid : watcher->of.child.pid;
-  watcher->of.child.rstatus = pid > 0 ? status : 0;
+  /* rpid: another watcher of the same child was first, and has told us. */
+  if (watcher->of.child.rpid == 0) {
+    pid_t pid = waitpid(watcher->of.child.pid, &status, WNOHANG);
+    if (pid == 0)
+      return;
+    /* pid < 0: somebody else has reaped it, and its status is not to be had. */
+    tell_status(watcher->hub, watcher->of.child.pid, pid > 0 ? status : 0);
+  }
   watcher_stop(watcher);
   happen_last(watcher, events);
 }
@@ -71,6 +84,7 @@ static void on_timer(struct timer *timer) {
 
 static void prepare(struct watcher *watcher, struct hub *hub, enum watcher_kind kind) {
   *watcher = (struct watcher){.hub = hub, .kind = kind, .ref = true};
+  list_init(&watcher->node);
 }
 
 int watcher_init(struct watcher *watcher, struct hub *hub, enum watcher_kind kind) {
@@ -135,13 +149,15 @@ int watcher_init_stat(struct watcher *watcher, struct hub *hub, const char *path
  * hubs: keep account of who has which. */
 static _Atomic(struct ev_loop *) signal_owner[_NSIG];
 static unsigned signal_watchers[_NSIG];
+static struct sigaction signal_before[_NSIG];
 
 static int take_signal(struct watcher *watcher) {
   int number = watcher->of.signal.signum;
   struct ev_loop *nobody = NULL, *loop = watcher->hub->loop;
   if (!atomic_compare_exchange_strong(&signal_owner[number], &nobody, loop) && nobody != loop)
     return -EBUSY;
-  signal_watchers[number]++;
+  if (signal_watchers[number]++ == 0)
+    sigaction(number, NULL, &signal_before[number]);
   ev_signal_start(loop, &watcher->of.signal);
   return 0;
 }
@@ -149,14 +165,88 @@ static int take_signal(struct watcher *watcher) {
 static void give_signal(struct watcher *watcher) {
   int number = watcher->of.signal.signum;
   ev_signal_stop(watcher->hub->loop, &watcher->of.signal);
-  if (--signal_watchers[number] == 0)
-    atomic_store(&signal_owner[number], NULL);
+  if (--signal_watchers[number] > 0)
+    return;
+  sigaction(number, &signal_before[number], NULL); /* libev leaves the default */
+  atomic_store(&signal_owner[number], NULL);
+}
+
+static bool is_open(const struct watcher *watcher) {
+  return fcntl(watcher->of.io.fd, F_GETFD) >= 0;
+}
+
+/* Have the place of the descriptor in hub->ios. */
+static int grow_ios(struct hub *hub, size_t fd) {
+  size_t room = hub->ios_room ? hub->ios_room : 64;
+  while (room <= fd)
+    room *= 2;
+  if (room == hub->ios_room)
+    return 0;
+  struct watcher **ios = realloc(hub->ios, room * sizeof *ios);
+  if (!ios)
+    return -ENOMEM;
+  for (size_t i = hub->ios_room; i < room; i++)
+    ios[i] = NULL;
+  hub->ios = ios;
+  hub->ios_room = room;
+  return 0;
+}
+
+/* libev will tell the kernel what the watchers of the descriptor want. */
+static void changed(struct hub *hub, int fd) {
+  struct watcher *first = (size_t)fd < hub->ios_room ? hub->ios[fd] : NULL;
+  if (first && list_empty(&first->node))
+    list_append(&hub->changed_ios, &first->node);
+}
+
+static void stop_io(struct watcher *watcher) {
+  struct hub *hub = watcher->hub;
+  struct watcher **place = &hub->ios[watcher->of.io.fd];
+  while (*place != watcher)
+    place = &(*place)->next;
+  *place = watcher->next;
+  list_remove(&watcher->node);
+  changed(hub, watcher->of.io.fd);
+  ev_io_stop(hub->loop, &watcher->of.io);
+}
+
+void watchers_check(struct hub *hub) {
+  struct list *list = &hub->changed_ios, *node = list->next;
+  while (node != list) {
+    struct watcher *watcher = container_of(node, struct watcher, node);
+    node = node->next;
+    if (is_open(watcher))
+      continue;
+    watcher_stop(watcher);
+    if (watcher->waiter)
+      waiter_interrupt(watcher->waiter, -EBADF);
+    happen_last(watcher, EV_ERROR);
+    node = list->next; /* the callback may have stopped or started any */
+  }
+}
+
+void watchers_forked(struct hub *hub) {
+  ev_loop_fork(hub->loop);
+  for (size_t fd = 0; fd < hub->ios_room; fd++)
+    changed(hub, (int)fd);
+}
+
+void watchers_told(struct hub *hub) {
+  while (!list_empty(&hub->changed_ios))
+    list_remove(hub->changed_ios.next);
 }
 
 static int start_io(struct watcher *watcher) {
+  struct hub *hub = watcher->hub;
+  int fd = watcher->of.io.fd;
   /* libev would report a closed descriptor as readable, for ever. */
-  if (fcntl(watcher->of.io.fd, F_GETFD) < 0)
+  if (!is_open(watcher))
     return -EBADF;
+  if (grow_ios(hub, (size_t)fd) < 0)
+    return -ENOMEM;
+  watcher->next = hub->ios[fd];
+  hub->ios[fd] = watcher;
+  list_append(&hub->changed_ios, &watcher->node);
   ev_io_start(watcher->hub->loop, &watcher->of.io);
   return 0;
 }
@@ -173,6 +263,7 @@ static int start_child(struct watcher *watcher) {
   watcher->of.any.data = watcher;
   watcher->of.child.rpid = watcher->of.child.rstatus = 0;
   ev_io_start(watcher->hub->loop, &watcher->of.child.pidfd);
+  list_append(&watcher->hub->children, &watcher->node);
   return 0;
 }
 
@@ -224,12 +315,15 @@ void watcher_stop(struct watcher *watcher) {
     return;
   count(watcher, -1);
   switch (watcher->kind) {
-    case WATCHER_IO: ev_io_stop(loop, &watcher->of.io); break;
+    case WATCHER_IO: stop_io(watcher); break;
     case WATCHER_TIMER: timer_stop(&watcher->hub->timers, &watcher->of.timer.node); break;
     case WATCHER_SIGNAL: give_signal(watcher); break;
     case WATCHER_CHILD:
+      list_remove(&watcher->node);
       ev_io_stop(loop, &watcher->of.child.pidfd);
       close(watcher->of.child.pidfd.fd);
+      /* Its number may be one that a script watched, and closed since. */
+      changed(watcher->hub, watcher->of.child.pidfd.fd);
       break;
     case WATCHER_STAT: ev_stat_stop(loop, &watcher->of.stat); break;
     case WATCHER_ASYNC: ev_async_stop(loop, &watcher->of.async); break;

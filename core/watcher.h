@@ -14,6 +14,7 @@
 #include <ev.h>
 #include <stdbool.h>
 
+#include "core/list.h"
 #include "core/timer.h"
 
 struct greenlet;
@@ -42,6 +43,8 @@ struct watcher {
   void (*stopped)(struct watcher *); /* it stopped by itself: a timer that does
                                         not repeat, a child that has ended */
   struct greenlet *waiter;           /* who waits in watcher_wait */
+  struct watcher *next;              /* io: on the same descriptor, while active */
+  struct list node;                  /* io: in hub->changed_ios; child: in hub->children */
   union {
     ev_watcher any;
     ev_io io;
@@ -102,5 +105,18 @@ void watcher_send(struct watcher *watcher);
  * -EBUSY when another greenlet waits for it already.
  */
 int watcher_wait(struct watcher *watcher, double seconds);
+
+/*
+ * The loop is about to poll. libev aborts when it is to poll a descriptor that
+ * was closed since its watcher was started: those stop by themselves, their
+ * callbacks are called with EV_ERROR, and who waits gets -EBADF.
+ */
+void watchers_check(struct hub *hub);
+
+/* This process is a forked child: the kernel is to be told anew. */
+void watchers_forked(struct hub *hub);
+
+/* The kernel knows of all of them. */
+void watchers_told(struct hub *hub);
 
 #endif

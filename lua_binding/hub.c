@@ -78,6 +78,7 @@ static int l_hub_wait(lua_State *L) {
     return luaL_argerror(L, 2, "the watcher is closed");
   l_enter(L, rt);
   int result = watcher_wait(&watcher->watcher, -1);
+  rt->L = L;
   if (result < 0)
     l_watcher_error(L, result);
   l_leave(L, rt, result);

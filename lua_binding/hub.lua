@@ -112,7 +112,13 @@ end
 
 --- End every greenlet that is alive, so that its to-be-closed variables close.
 -- Only the main greenlet may call it.
-function Hub:destroy() core.finish() end
+function Hub:destroy()
+  if core.getcurrent() ~= core.main() then
+    core.raise(core.InvalidSwitchError("only the main greenlet may end all others"))
+  end
+  core.finish()
+  core.install_interrupt()
+end
 
 -- Those that wait while they close their variables may take as long as they
 -- need, unless nothing can wake them. Those that catch the kill get another,

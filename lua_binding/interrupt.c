@@ -111,6 +111,7 @@ static int core_install(lua_State *L) {
 static int core_default(lua_State *L) {
   struct sigaction action;
   (void)L;
+  owner = NULL; /* should a watcher of the signal give it back to us */
   if (sigaction(SIGINT, NULL, &action) == 0 && action.sa_handler == on_signal)
     signal(SIGINT, SIG_DFL);
   return 0;

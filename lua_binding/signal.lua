@@ -12,7 +12,6 @@ function Signal:init(watcher) rawset(self, "watcher", watcher) end
 --- Never again. SIGINT becomes KeyboardInterrupt again.
 function Signal:cancel()
   self.watcher:close()
-  if self.interrupt then core.install_interrupt() end
 end
 
 -- ref: does the handler keep the program running? Like the watcher's.
@@ -57,6 +56,5 @@ function core.signal(signal, f, ...)
   end
   watcher:start(core.spawn_raw, call)
   local handler = Signal(watcher)
-  rawset(handler, "interrupt", number == numbers.INT)
   return handler
 end

@@ -457,7 +457,9 @@ static int l_loop_child(lua_State *L) {
 }
 
 static int l_loop_stat(lua_State *L) {
-  const char *path = luaL_checkstring(L, 2);
+  size_t length;
+  const char *path = luaL_checklstring(L, 2, &length);
+  luaL_argcheck(L, strlen(path) == length, 2, "path contains zeros");
   double interval = lua_isnoneornil(L, 3) ? 0 : l_check_seconds(L, 3);
   lua_settop(L, 5);
   struct l_watcher *watcher = new_watcher(L);
