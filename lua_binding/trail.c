@@ -58,8 +58,11 @@ unsigned l_trail(lua_State *L, struct runtime *rt, struct trail_frame *frames, u
   unsigned count = 0;
   lua_Debug ar;
   for (int level = 0; count < limit && lua_getstack(L, level, &ar); level++) {
-    lua_getinfo(L, "Sl", &ar);
-    if (ar.currentline < 0 || strncmp(ar.short_src, "[greenlet", 9) == 0)
+    lua_getinfo(L, "l", &ar);
+    if (ar.currentline < 0) /* C: half of all frames, and "S" is dear */
+      continue;
+    lua_getinfo(L, "S", &ar);
+    if (ar.short_src[0] == '[' && strncmp(ar.short_src, "[greenlet", 9) == 0)
       continue;
     frames[count++] = (struct trail_frame){
         .chunk = chunk_number(&rt->trail, &ar),

@@ -621,7 +621,7 @@ describe("the replaced functions", function()
     assert.equal(plain(wanted, wanted_name), plain(got, name))
   end)
 
-  it("are left alone in a stock interpreter that requires the module", function()
+  it("are left alone in a stock interpreter that requires the module #stock", function()
     local stock = helper.program():gsub("greenlua$", "")
     local out, err, status = helper.run(([[
       package.cpath = %q .. "?.so;" .. package.cpath

@@ -34,7 +34,7 @@ local function killed(before)
   ]]
 end
 
-describe("greenlet.so in a stock Lua", function()
+describe("greenlet.so in a stock Lua #stock", function()
   it("runs greenlets", function()
     prints("1\n2\nab\t3\n", [[
       local function f(seconds, ...) greenlet.sleep(seconds) print((...)) return ... end

@@ -59,14 +59,14 @@ local function ends(script, options)
 end
 
 describe("a finalizer that runs after the runtime's own", function()
-  it("may be one set before a stock Lua loads the module", function()
+  it("may be one set before a stock Lua loads the module #stock", function()
     ends(TRIES .. [[
       keep = setmetatable({}, { __gc = try })
       local greenlet = require "greenlet"
     ]] .. LIVING, STOCK)
   end)
 
-  for name, options in pairs { ["a stock Lua"] = STOCK, greenlua = OURS } do
+  for name, options in pairs { ["a stock Lua #stock"] = STOCK, greenlua = OURS } do
     it("may be a standard file's, in " .. name, function()
       ends(TRIES .. [[
         getmetatable(io.stdout).__gc = try
