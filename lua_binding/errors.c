@@ -8,8 +8,7 @@
 
 #include "lua_binding/runtime.h"
 
-void *l_box(lua_State *L, struct runtime *rt) {
-  (void)rt;
+void *l_box(lua_State *L) {
   if (lua_isnil(L, -1)) { /* luaL_ref gives every nil the same reference */
     lua_pop(L, 1);
     return (void *)(intptr_t)LUA_REFNIL;
@@ -68,8 +67,7 @@ bool l_is_a(lua_State *L, struct runtime *rt, int idx, const char *class) {
   return yes;
 }
 
-void l_instantiate(lua_State *L, struct runtime *rt) {
-  (void)rt;
+void l_instantiate(lua_State *L) {
   if (lua_type(L, -1) == LUA_TTABLE && marked(L, -1, "__is_class"))
     lua_call(L, 0, 1);
 }
@@ -87,7 +85,7 @@ int l_raise(lua_State *L, struct runtime *rt, const char *class, const char *for
 /* core.instantiate(value): a class becomes an instance of it */
 static int core_instantiate(lua_State *L) {
   lua_settop(L, 1);
-  l_instantiate(L, l_runtime(L));
+  l_instantiate(L);
   return 1;
 }
 

@@ -59,7 +59,7 @@ static int parked(lua_State *L, int status, lua_KContext context) {
 static int core_park(lua_State *L) {
   struct runtime *rt = l_runtime(L);
   const char *description = luaL_checkstring(L, 1);
-  struct l_time time = l_check_time(L, rt, 2);
+  struct l_time time = l_check_time(L, 2);
   l_enter(L, rt);
   l_start_time(L, rt, &time);
   /* The string stays on the Lua stack, so its address is good. */

@@ -43,7 +43,7 @@ static int joined(lua_State *L, int status, lua_KContext context) {
 /*** Wait until the greenlet has finished or the timeout expires. */
 static int l_greenlet_join(lua_State *L) {
   struct handle *handle = l_check_handle(L, 1);
-  struct l_time time = l_check_time(L, handle->rt, 2);
+  struct l_time time = l_check_time(L, 2);
   if (join(L, handle, &time, true) == WAITER_LEAVE)
     return lua_yieldk(L, 0, (lua_KContext)handle->rt, joined);
   return 0;
@@ -88,7 +88,7 @@ static int l_greenlet_get(lua_State *L) {
   struct handle *handle = l_check_handle(L, 1);
   struct runtime *rt = handle->rt;
   bool block = lua_isnoneornil(L, 2) || lua_toboolean(L, 2);
-  struct l_time time = l_check_time(L, rt, 3);
+  struct l_time time = l_check_time(L, 3);
   if (!block && handle->state != HANDLE_DEAD) {
     time = (struct l_time){.seconds = 0};
     return l_raise_expired(L, rt, &time);
@@ -110,7 +110,7 @@ void l_push_exception(lua_State *L, struct runtime *rt, int idx) {
     lua_call(L, 0, 1);
   } else {
     lua_pushvalue(L, idx);
-    l_instantiate(L, rt);
+    l_instantiate(L);
   }
 }
 
@@ -126,7 +126,7 @@ void l_kill(lua_State *L, int idx, int error) {
   struct pair *pair = l_prepare(L, rt, idx);
   if (given) {
     l_note_killer(L, idx);
-    box = l_box(L, rt);
+    box = l_box(L);
   }
   int result = greenlet_kill(pair->g, box);
   if (result < 0) {
@@ -141,7 +141,7 @@ static int l_greenlet_kill(lua_State *L) {
   struct handle *handle = l_check_handle(L, 1);
   struct runtime *rt = handle->rt;
   bool block = lua_isnoneornil(L, 3) || lua_toboolean(L, 3);
-  struct l_time time = l_check_time(L, rt, 4);
+  struct l_time time = l_check_time(L, 4);
   if (handle->state == HANDLE_DEAD)
     return 0;
   if (handle->pair == l_current(rt) && block) {

@@ -93,15 +93,15 @@ static int l_hub_cancel_wait(lua_State *L) {
   if (!watcher || !watcher->watcher.waiter)
     return 0;
   lua_settop(L, 3);
-  l_instantiate(L, rt);
-  void *box = l_box(L, rt);
+  l_instantiate(L);
+  void *box = l_box(L);
   if (greenlet_kill(watcher->watcher.waiter, box) < 0)
     l_drop_error(&rt->hub, box);
   return 0;
 }
 
 static int join(lua_State *L, struct runtime *rt, int idx) {
-  struct l_time time = l_check_time(L, rt, idx);
+  struct l_time time = l_check_time(L, idx);
   if (rt->hub.current != &rt->hub.main)
     return l_raise(L, rt, "InvalidSwitchError",
                    "only the main greenlet may wait for the end of the loop");

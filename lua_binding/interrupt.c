@@ -20,7 +20,7 @@ static int saved_mask, saved_count;
 static void *box_interrupt(lua_State *L, struct runtime *rt) {
   l_push_core(L, rt, "KeyboardInterrupt");
   lua_call(L, 0, 1);
-  return l_box(L, rt);
+  return l_box(L);
 }
 
 /* Make it pending in main, and main the next to run. */

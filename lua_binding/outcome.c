@@ -27,10 +27,10 @@ int l_keep_values(lua_State *L) {
 static char traceback_key, killer_key;
 
 /* Record the error on top (popped) as what the handle at idx died of. */
-static void keep_error(lua_State *L, struct runtime *rt, int idx) {
+static void keep_error(lua_State *L, int idx) {
   idx = lua_absindex(L, idx);
   struct handle *handle = lua_touserdata(L, idx);
-  l_instantiate(L, rt);
+  l_instantiate(L);
   handle->packed = false;
   handle->exited = l_is_exit(L, -1);
   handle->failed = !handle->exited;
@@ -80,7 +80,7 @@ int l_keep_failure(lua_State *L) {
   struct runtime *rt = lua_touserdata(L, 1);
   struct handle *handle = lua_touserdata(L, 2);
   lua_pushvalue(L, 3);
-  keep_error(L, rt, 2);
+  keep_error(L, 2);
   if (!handle->failed)
     return 0;
   handle->taken = handle->taken || killed_by(L, 2, 3);

@@ -58,9 +58,8 @@ static void pair_free(struct pair *pair) {
 }
 
 /* A place in anchors and threads: a freed one, or a new one at the end. */
-static int take_place(lua_State *L, struct runtime *rt) {
+static int take_place(struct runtime *rt) {
   lua_State *store = rt->store;
-  (void)L;
   if (lua_rawgeti(store, ANCHORS, 0) == LUA_TNUMBER) {
     int place = (int)lua_tointeger(store, -1);
     lua_pop(store, 1);
@@ -72,7 +71,7 @@ static int take_place(lua_State *L, struct runtime *rt) {
   return ++rt->anchors;
 }
 
-/* In a protected call (light pair) -> nothing. */
+/* (light pair): in a protected call, since it allocates. */
 static int make_thread(lua_State *L) {
   struct pair *pair = lua_touserdata(L, 1);
   struct runtime *rt = pair->rt;
@@ -84,7 +83,7 @@ static int make_thread(lua_State *L) {
   lua_xmove(store, L, 1);
   lua_pushvalue(store, THREADS);
   lua_xmove(store, L, 1); /* thread, anchors, threads */
-  pair->anchor = take_place(L, rt);
+  pair->anchor = take_place(rt);
   lua_pushboolean(L, false);
   lua_rawseti(L, -3, pair->anchor);
   lua_pushvalue(L, -3);
@@ -99,11 +98,11 @@ static struct pair *pair_new(lua_State *L, struct runtime *rt) {
   pair->rt = rt;
   lua_pushcfunction(L, make_thread);
   lua_pushlightuserdata(L, pair);
-  if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
-    free(pair);
-    lua_error(L);
-  }
-  return pair;
+  if (lua_pcall(L, 1, 0, 0) == LUA_OK)
+    return pair;
+  free(pair);
+  lua_error(L);
+  return NULL;
 }
 
 static void give_back(struct runtime *rt, struct pair *pair) {

@@ -180,7 +180,7 @@ static int l_raw_throw(lua_State *L) {
   }
   struct pair *pair = prepare(L, rt, 1, false);
   l_note_killer(L, 1);
-  void *box = l_box(L, rt);
+  void *box = l_box(L);
   rt->throwing = true;
   lua_settop(rt->transfer, 0);
   int result = greenlet_throw(pair->g, box, &answer);
@@ -292,7 +292,7 @@ static int box_trace_error(lua_State *L) {
   struct runtime *rt = lua_touserdata(L, 1);
   luaL_unref(L, LUA_REGISTRYINDEX, rt->trace_ref);
   rt->trace_ref = LUA_NOREF;
-  lua_pushlightuserdata(L, l_box(L, rt));
+  lua_pushlightuserdata(L, l_box(L));
   return 1;
 }
 

@@ -113,11 +113,10 @@ static void ended_well(struct pair *pair, lua_State *L) {
   lua_settop(L, 0);
 }
 
-/* (light pair, error) -> light box: for the parent of a raw greenlet. */
+/* (error) -> light box: for the parent of a raw greenlet. */
 static int box_error(lua_State *L) {
-  struct pair *pair = lua_touserdata(L, 1);
-  l_instantiate(L, pair->rt);
-  lua_pushlightuserdata(L, l_box(L, pair->rt));
+  l_instantiate(L);
+  lua_pushlightuserdata(L, l_box(L));
   return 1;
 }
 
@@ -130,10 +129,8 @@ static void failed_raw(struct pair *pair, lua_State *L) {
   rt->throwing = true;
   lua_pushcfunction(L, box_error);
   lua_insert(L, 1);
-  lua_pushlightuserdata(L, pair);
-  lua_insert(L, 2);
   void *error = (void *)(intptr_t)LUA_REFNIL;
-  if (lua_pcall(L, 2, 1, 0) == LUA_OK)
+  if (lua_pcall(L, 1, 1, 0) == LUA_OK)
     error = lua_touserdata(L, -1);
   pair->g->error = error;
 }

@@ -200,14 +200,14 @@ int l_object_open(lua_State *L, struct runtime *rt);
 /* ---- Errors: errors.c ---- */
 
 /* Own the value on top (popped) as an error for core. May raise for memory. */
-void *l_box(lua_State *L, struct runtime *rt);
+void *l_box(lua_State *L);
 
 /* Push what was boxed, and disown it. */
 void l_unbox(lua_State *L, struct runtime *rt, void *error);
 void l_drop_error(struct hub *hub, void *error);
 
 /* Replace a class on top of the stack by a new instance. */
-void l_instantiate(lua_State *L, struct runtime *rt);
+void l_instantiate(lua_State *L);
 
 /* Marks of the value at idx's class. */
 bool l_is_uncatchable(lua_State *L, int idx);
@@ -246,7 +246,7 @@ struct l_time {
   int index;               /* of the object */
   bool started;            /* here */
 };
-struct l_time l_check_time(lua_State *L, struct runtime *rt, int idx);
+struct l_time l_check_time(lua_State *L, int idx);
 void l_start_time(lua_State *L, struct runtime *rt, struct l_time *time);
 /* After the wait: l_leave, but the object's own expiry is -ETIMEDOUT too. */
 int l_leave_time(lua_State *L, struct runtime *rt, struct l_time *time, int result);

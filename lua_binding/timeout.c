@@ -72,8 +72,7 @@ bool l_timeout_took(const struct l_timeout *timeout, const struct greenlet *gree
   return timeout->delivered && greenlet_first_error(greenlet) == timeout->delivered;
 }
 
-void l_timeout_exception(lua_State *L, struct runtime *rt) {
-  (void)rt;
+void l_timeout_exception(lua_State *L) {
   struct l_timeout *timeout = l_test_timeout(L, -1);
   if (!timeout)
     return;

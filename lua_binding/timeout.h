@@ -13,7 +13,6 @@ struct l_timeout {
   struct runtime *rt;
   double seconds;   /* negative: never expires */
   bool forever, ref, closed;
-  bool claimed;     /* pending without a timer, seconds being nil */
   int self;         /* registry reference to itself while started */
   void *delivered;  /* the error that its last expiry sent */
 };
@@ -29,6 +28,6 @@ void l_timeout_stop(lua_State *L, struct l_timeout *timeout);
 bool l_timeout_took(const struct l_timeout *timeout, const struct greenlet *greenlet);
 
 /* If a Timeout is on top of the stack, replace it by what it raises. */
-void l_timeout_exception(lua_State *L, struct runtime *rt);
+void l_timeout_exception(lua_State *L);
 
 #endif

@@ -51,8 +51,8 @@ int l_answer(lua_State *L, struct runtime *rt) {
 static void push_pending(lua_State *L, struct runtime *rt) {
   void *error = greenlet_take_error(rt->hub.current);
   l_unbox(L, rt, error);
-  l_timeout_exception(L, rt);
-  l_instantiate(L, rt);
+  l_timeout_exception(L);
+  l_instantiate(L);
 }
 
 static int raise_result(lua_State *L, struct runtime *rt, int result) {
@@ -88,9 +88,8 @@ int l_leave(lua_State *L, struct runtime *rt, int result) {
   return raise_result(L, rt, result);
 }
 
-struct l_time l_check_time(lua_State *L, struct runtime *rt, int idx) {
+struct l_time l_check_time(lua_State *L, int idx) {
   struct l_time time = {.seconds = -1};
-  (void)rt;
   if (lua_isnoneornil(L, idx))
     return time;
   time.timeout = l_test_timeout(L, idx);
@@ -130,7 +129,7 @@ int l_raise_expired(lua_State *L, struct runtime *rt, struct l_time *time) {
     lua_pushnumber(L, time->seconds);
     lua_call(L, 1, 1);
   }
-  l_timeout_exception(L, rt);
-  l_instantiate(L, rt);
+  l_timeout_exception(L);
+  l_instantiate(L);
   return l_error(L);
 }
