@@ -136,7 +136,7 @@ describe("an error in a greenlet", function()
     assert.matches("not enough memory", tostring(g.exception))
   end)
 
-  it("may be want of memory in Lua itself", function()
+  it("may be want of memory in Lua itself #memory", function()
     -- One concatenation of 4 GB in a process that may have 3.
     local out, err, status = helper.run([[
       local other = greenlet.spawn(function() greenlet.sleep(0.001); return "other" end)

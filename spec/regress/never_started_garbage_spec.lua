@@ -61,7 +61,7 @@ describe("the collector finds a greenlet that never started", function()
     ]]
   end)
 
-  it("when the state is closed, joined by others", function()
+  it("when the state of a stock Lua is closed, joined by others #stock", function()
     ends([[
       for _ = 1, 100 do
         greenlet.spawn(greenlet.sleep, 60)
