@@ -53,7 +53,7 @@ local rows = {
   { "many", "spawn", "1,000,000 in batches of 10,000: spawn + join each" },
   { "many", "first", "resident after the first batch" },
   { "many", "last", "resident after the last" },
-  { "many", "growth", "growth from the first to the last", most = 0 },
+  { "many", "growth", "growth from the first to the last" },
   { "many", "early_peak", "highest after any of the first fifty batches" },
   { "many", "peak", "highest after any of all hundred" },
   { "many", "late_growth", "growth from that to this", most = 1 },
