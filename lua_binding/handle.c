@@ -41,17 +41,6 @@ int l_greenlet_allocate(lua_State *L) {
   return 1;
 }
 
-/* Replace run and the arguments above it by {run or false, arguments ..., n}. */
-static void pack(lua_State *L, int run) {
-  int arguments = lua_gettop(L) - run;
-  lua_createtable(L, arguments + 1, 1);
-  lua_insert(L, run);
-  for (int i = arguments; i >= 0; i--)
-    lua_rawseti(L, run, i + 1);
-  lua_pushinteger(L, arguments);
-  lua_setfield(L, run, "n");
-}
-
 /* Greenlet(run, ...): run is called as run(...); without it _run is, as
  * self:_run(...). */
 int l_greenlet_init(lua_State *L) {
@@ -59,7 +48,7 @@ int l_greenlet_init(lua_State *L) {
   if (handle->state != HANDLE_NEW || handle->pair)
     return luaL_error(L, "init of a greenlet that has been started");
   l_check_run(L);
-  pack(L, 2);
+  l_pack_call(L, 2);
   handle->packed_run = true;
   lua_setiuservalue(L, 1, UV_RUN);
   return 0;
@@ -162,7 +151,7 @@ struct pair *l_spawn_fast(lua_State *L, struct runtime *rt, bool raw) {
   for (int i = 0; values > 1 && i < values; i++)
     lua_pushvalue(L, 2 + i);
   if (values > 1) { /* keep them for g.args */
-    pack(L, 2 + values);
+    l_pack_call(L, 2 + values);
     handle->packed_run = true;
   } else {
     lua_pushvalue(L, 2);

@@ -125,6 +125,16 @@ void *l_new_object(lua_State *L, int class, size_t bytes, int user_values, const
   return object;
 }
 
+void l_pack_call(lua_State *L, int first) {
+  int arguments = lua_gettop(L) - first;
+  lua_createtable(L, arguments + 1, 1);
+  lua_insert(L, first);
+  for (int i = arguments; i >= 0; i--)
+    lua_rawseti(L, first, i + 1);
+  lua_pushinteger(L, arguments);
+  lua_setfield(L, first, "n");
+}
+
 void l_push_fields(lua_State *L, int idx) {
   idx = lua_absindex(L, idx);
   if (lua_getiuservalue(L, idx, UV_FIELDS) == LUA_TTABLE)

@@ -168,6 +168,10 @@ void *l_check_kind(lua_State *L, int idx, const void *kind, const char *name);
 /* Make a userdata of the class at index `class` with its metatable; push it. */
 void *l_new_object(lua_State *L, int class, size_t bytes, int user_values, const void *kind);
 
+/* Replace the function at `first` and the arguments above it by the table
+ * {function, arguments ..., n = how many arguments}. */
+void l_pack_call(lua_State *L, int first);
+
 /* Push the fields table of the object at idx, made if need be. */
 void l_push_fields(lua_State *L, int idx);
 

@@ -36,13 +36,7 @@ static struct l_watcher *self_of(lua_State *L, enum watcher_kind kind) {
 /* ---- Function and arguments ---- */
 
 void l_keep_callback(lua_State *L, int idx, int first) {
-  int count = lua_gettop(L) - first;
-  lua_createtable(L, count + 1, 1);
-  lua_insert(L, first);
-  for (int i = count; i >= 0; i--)
-    lua_rawseti(L, first, i + 1);
-  lua_pushinteger(L, count);
-  lua_setfield(L, first, "n");
+  l_pack_call(L, first);
   lua_setiuservalue(L, idx, UV_CALLBACK);
 }
 
