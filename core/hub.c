@@ -116,13 +116,14 @@ static void nothing(struct ev_loop *loop, ev_timer *timer, int events) {
 /* Set the one libev timer to the earliest deadline. False if that has passed. */
 static bool arm(struct hub *hub) {
   double at = hub->timers.count ? hub->timers.heap[0].at : 0;
-  if (hub->timers.count && at <= clock_seconds())
+  double now = hub->timers.count ? clock_seconds() : 0;
+  if (hub->timers.count && at <= now)
     return false;
   if (ev_is_active(&hub->earliest) && at == hub->armed_for)
     return true;
   ev_timer_stop(hub->loop, &hub->earliest);
   if (hub->timers.count) {
-    double seconds = at - clock_seconds();
+    double seconds = at - now;
     ev_now_update(hub->loop);
     seconds = seconds < LONGEST_POLL_SECONDS ? seconds : LONGEST_POLL_SECONDS;
     ev_timer_set(&hub->earliest, seconds > 0 ? seconds : 0, 0);

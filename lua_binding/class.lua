@@ -133,7 +133,6 @@ function root:class_of(value)
   return all ~= nil and all[self] == true
 end
 
-core.is_class = is_class
 core.class = root
 
 --- Attributes of C classes that are written in Lua.

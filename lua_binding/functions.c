@@ -2,10 +2,9 @@
  * functions.c: the functions of the module that are on a hot path, and what
  * the Lua parts wait with.
  */
-#include <errno.h>
 #include <signal.h>
-#include <time.h>
 
+#include "core/clock.h"
 #include "lua_binding/runtime.h"
 
 /* After a sleep without a stack. */
@@ -83,26 +82,24 @@ static int core_unpark(lua_State *L) {
   return 1;
 }
 
+static int check_seconds(lua_State *L, int idx, int argument, const char *function) {
+  if (!lua_isnumber(L, idx))
+    return l_typeerror(L, idx, argument, function, "number");
+  if (!(lua_tonumber(L, idx) >= 0))
+    return l_argerror(L, argument, function, "seconds must not be negative");
+  return 0;
+}
+
 /* core.check_time(value, argument, function): a timeout argument, or an error */
 static int core_check_time(lua_State *L) {
-  bool good = lua_isnoneornil(L, 1) || l_test_kind(L, 1, &timeout_kind);
-  if (!good && !lua_isnumber(L, 1))
-    return l_typeerror(L, 1, (int)luaL_checkinteger(L, 2), luaL_checkstring(L, 3), "number");
-  if (!good && !(lua_tonumber(L, 1) >= 0))
-    return l_argerror(L, (int)luaL_checkinteger(L, 2), luaL_checkstring(L, 3),
-                      "seconds must not be negative");
-  return 0;
+  if (lua_isnoneornil(L, 1) || l_test_kind(L, 1, &timeout_kind))
+    return 0;
+  return check_seconds(L, 1, (int)luaL_checkinteger(L, 2), luaL_checkstring(L, 3));
 }
 
 /* core.check_number(argument, function, value): seconds */
 static int core_check_number(lua_State *L) {
-  int argument = (int)luaL_checkinteger(L, 1);
-  const char *function = luaL_checkstring(L, 2);
-  if (!lua_isnumber(L, 3))
-    return l_typeerror(L, 3, argument, function, "number");
-  if (!(lua_tonumber(L, 3) >= 0))
-    return l_argerror(L, argument, function, "seconds must not be negative");
-  return 0;
+  return check_seconds(L, 3, (int)luaL_checkinteger(L, 1), luaL_checkstring(L, 2));
 }
 
 /* core.check_integer(argument, function, value) */
@@ -124,14 +121,7 @@ static int core_callable(lua_State *L) {
 
 /* core.clock(): the timers' clock */
 static int core_clock(lua_State *L) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  lua_pushnumber(L, (double)now.tv_sec + (double)now.tv_nsec * 1e-9);
-  return 1;
-}
-
-static int core_in_hub(lua_State *L) {
-  lua_pushboolean(L, waiter_check(&l_runtime(L)->hub) < 0);
+  lua_pushnumber(L, clock_seconds());
   return 1;
 }
 
@@ -186,7 +176,7 @@ void l_open_functions(lua_State *L, struct runtime *rt) {
       {"sleep", l_sleep},         {"kill", l_kill_function}, {"park", core_park},
       {"unpark", core_unpark},    {"check_time", core_check_time},
       {"check_number", core_check_number}, {"check_integer", core_check_integer},
-      {"callable", core_callable}, {"clock", core_clock},    {"in_hub", core_in_hub},
+      {"callable", core_callable}, {"clock", core_clock},
       {"count_failure", core_count_failure}, {"set", core_set},
       {"signal_numbers", core_signal_numbers}, {NULL, NULL}};
   lua_rawgeti(L, LUA_REGISTRYINDEX, rt->core_ref);

@@ -21,6 +21,7 @@
 #include <malloc.h>
 #include <stdlib.h>
 
+#include "lua_binding/pair.h"
 #include "lua_binding/runtime.h"
 
 struct sentinel {
@@ -30,7 +31,6 @@ struct sentinel {
 /* Private fields of handles, and a key of the registry. */
 static char sentinel_key, waiters_key, weak_key;
 enum { WORTH_TRIMMING = 32 * 1024 }; /* kilobytes of Lua heap */
-enum { ANCHORS = 1, THREADS = 2 }; /* stack of rt->store, as in pair.c */
 
 /* The handle is the one key of a table with weak keys in its place in anchors.
  * Not a weak value: those Lua clears before it calls finalizers, and in between
@@ -60,7 +60,7 @@ static bool demotable(const struct pair *pair) {
 }
 
 /* Push a sentinel for the handle, which guards nothing yet. */
-static struct sentinel *push_sentinel(lua_State *L, int handle) {
+static void push_sentinel(lua_State *L, int handle) {
   struct sentinel *sentinel = lua_newuserdatauv(L, sizeof *sentinel, 1);
   sentinel->pair = NULL;
   lua_pushvalue(L, handle);
@@ -68,7 +68,6 @@ static struct sentinel *push_sentinel(lua_State *L, int handle) {
   luaL_setmetatable(L, "greenlet.sentinel");
   lua_pushvalue(L, -1);
   l_set_private(L, handle, &sentinel_key);
-  return sentinel;
 }
 
 /* From now on the sentinel at idx guards the pair. Its key is in the handle's

@@ -10,9 +10,6 @@
 #include "lua_binding/runtime.h"
 #include "lua_binding/timeout.h"
 
-
-
-
 /* ---- Waiting ---- */
 
 /* Wait for the death of the handle at 1: 0 or -ETIMEDOUT; or WAITER_LEAVE (only
@@ -202,7 +199,7 @@ static int core_take(lua_State *L) {
   return 0;
 }
 
-/* core.failed(g): the error value without taking it, and its traceback. */
+/* core.failure(g): the error value without taking it, and its traceback. */
 static int core_failure(lua_State *L) {
   if (!l_check_handle(L, 1)->failed)
     return 0;

@@ -54,7 +54,7 @@ int l_greenlet_init(lua_State *L) {
   return 0;
 }
 
-/* Move function and arguments of the NEW handle at idx to its pair's thread. */
+/* Push what the NEW handle at idx runs and its arguments; how many values. */
 static int push_arguments(lua_State *L, int idx) {
   lua_getiuservalue(L, idx, UV_RUN);
   int packed = lua_gettop(L);

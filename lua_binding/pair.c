@@ -17,7 +17,6 @@
 const char handle_kind;
 
 enum { POOL_LIMIT = 16384 };
-enum { ANCHORS = 1, THREADS = 2 }; /* stack of rt->store */
 
 /* ---- Anchors ---- */
 

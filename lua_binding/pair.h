@@ -1,10 +1,13 @@
 /*
- * pair.h: what pair.c, run.c and outcome.c need of one another.
+ * pair.h: what pair.c, run.c, outcome.c and garbage.c share.
  */
 #ifndef LUA_BINDING_PAIR_H
 #define LUA_BINDING_PAIR_H
 
 #include "lua_binding/runtime.h"
+
+/* The stack of rt->store: two tables, by pair->anchor. */
+enum { ANCHORS = 1, THREADS = 2 };
 
 /* The body of every greenlet, as core calls it: run.c. */
 void *l_run(struct greenlet *g, void *arg);

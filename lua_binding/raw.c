@@ -5,15 +5,9 @@
  * script sees is a private field of the handle; core's own pointers are set
  * from it when a greenlet first runs.
  */
-#include <errno.h>
-
 #include "lua_binding/runtime.h"
 
 static char parent_key;
-
-static struct handle *self(lua_State *L) {
-  return l_check_kind(L, 1, &handle_kind, "greenlet");
-}
 
 /* ---- Parents ---- */
 
@@ -69,7 +63,7 @@ static struct pair *prepare(lua_State *L, struct runtime *rt, int idx, bool rest
 }
 
 static int get_parent(lua_State *L) {
-  push_parent(L, self(L)->rt, 1);
+  push_parent(L, l_check_handle(L, 1)->rt, 1);
   return 1;
 }
 
@@ -85,7 +79,7 @@ static void check_cycle(lua_State *L, struct runtime *rt) {
 }
 
 static int set_parent(lua_State *L) {
-  struct handle *handle = self(L);
+  struct handle *handle = l_check_handle(L, 1);
   struct runtime *rt = handle->rt;
   if (!l_test_handle(L, 2))
     return luaL_error(L, "the parent of a greenlet must be a greenlet (got %s)",
@@ -128,7 +122,7 @@ static int switch_to(lua_State *L, struct runtime *rt, int idx, int values) {
 
 /*** Run it until somebody switches back. */
 static int l_raw_switch(lua_State *L) {
-  const struct handle *handle = self(L);
+  const struct handle *handle = l_check_handle(L, 1);
   struct runtime *rt = handle->rt;
   int values = lua_gettop(L) - 1;
   l_enter(L, rt);
@@ -155,7 +149,7 @@ static int throw_up(lua_State *L, struct runtime *rt) {
 
 /*** Raise an error in it, now; see the manual. */
 static int l_raw_throw(lua_State *L) {
-  struct handle *handle = self(L);
+  struct handle *handle = l_check_handle(L, 1);
   struct runtime *rt = handle->rt;
   void *answer = NULL;
   lua_settop(L, 2);
@@ -190,18 +184,18 @@ static int l_raw_throw(lua_State *L) {
 /* ---- State ---- */
 
 static int get_dead(lua_State *L) {
-  lua_pushboolean(L, self(L)->state == HANDLE_DEAD);
+  lua_pushboolean(L, l_check_handle(L, 1)->state == HANDLE_DEAD);
   return 1;
 }
 
 static int get_active(lua_State *L) {
-  const struct handle *handle = self(L);
+  const struct handle *handle = l_check_handle(L, 1);
   lua_pushboolean(L, handle->state != HANDLE_DEAD && handle->pair && handle->pair->g->begun);
   return 1;
 }
 
 static int get_loop(lua_State *L) {
-  l_push_core(L, self(L)->rt, "loop");
+  l_push_core(L, l_check_handle(L, 1)->rt, "loop");
   return 1;
 }
 
@@ -233,7 +227,7 @@ void l_check_run(lua_State *L) {
 
 /* greenlet(run [, parent]) */
 static int l_raw_init(lua_State *L) {
-  struct handle *handle = self(L);
+  struct handle *handle = l_check_handle(L, 1);
   struct runtime *rt = handle->rt;
   if (handle->state != HANDLE_NEW || handle->pair || handle->packed_run)
     return luaL_error(L, "init of a greenlet that has been made already");
@@ -246,11 +240,8 @@ static int l_raw_init(lua_State *L) {
   else
     lua_pushvalue(L, 3);
   l_set_private(L, 1, &parent_key);
-  lua_createtable(L, 1, 1);
-  lua_pushvalue(L, 2);
-  lua_rawseti(L, -2, 1);
-  lua_pushinteger(L, 0);
-  lua_setfield(L, -2, "n");
+  lua_settop(L, 2);
+  l_pack_call(L, 2);
   handle->packed_run = true;
   lua_setiuservalue(L, 1, UV_RUN);
   return 0;
