@@ -14,8 +14,7 @@ local function check(case, stdout, status)
   return result.stderr
 end
 
--- Has a SIGINT sent to the program itself, when it is well past this line.
-local interrupt = [[os.execute("{ sleep 0.2; kill -INT $PPID; } &") ]]
+local interrupt = require "spec.interrupt"
 
 -- Defines a greenlet's function that waits for ever, and tells how that ends.
 local blocked = [[
@@ -297,10 +296,25 @@ describe("greenlua", function()
       assert.equal(0, result.status)
     end)
 
-    -- `script` gives the program a terminal; the pauses let it come to its prompt.
-    local function typed(keys)
-      return greenlua { shell = ("{ %s; sleep 0.3; } | script -qec lua /dev/null"):format(
-        table.concat(keys, "; sleep 0.3; ")) }
+    -- What a person does at a terminal, which `script` provides: wait until the screen
+    -- shows something, type, wait. Each step is {what to wait for, what to type}.
+    local function typed(steps)
+      local screen = os.tmpname()
+      local hands = {}
+      for i, step in ipairs(steps) do
+        hands[i] = ("seen '%s'; printf '%s'"):format(step[1], step[2] or "")
+      end
+      local result = greenlua { shell = ([[
+        seen() {
+          for try in $(seq 300); do
+            tr -d '\r\n' <%s | grep -qE "$1" && return
+            sleep 0.05
+          done
+        }
+        { %s; } | script -qfec lua %s
+      ]]):format(screen, table.concat(hands, "; "), screen) }
+      os.remove(screen)
+      return result
     end
 
     -- A bare container may have no pseudo-terminals.
@@ -313,21 +327,26 @@ describe("greenlua", function()
     end
 
     on_terminal("starts by itself on a terminal", function()
-      local result = typed { "true", "echo '6 * 7'" }
+      local result = typed { { "> ", "6 * 7\\n" }, { "42.*> " } }
       assert.matches("^" .. greenlua({ args = { "-v" } }).stdout:match("^[%w. ]+"), result.stdout)
       assert.matches("\r?\n42\r?\n", result.stdout:gsub("\27%[[%d?]*%a\r?", ""))
       assert.equal(0, result.status)
     end)
 
     on_terminal("goes on after Ctrl-C on a terminal", function()
-      local result = typed { "true", "echo 'while true do end'", "printf '\\003'", "echo '6 * 7'" }
+      local result = typed {
+        { "> ", "print(40 + 1) while true do end\\n" },
+        { "41", "\\003" },
+        { "KeyboardInterrupt.*> ", "6 * 7\\n" },
+        { "42.*> " },
+      }
       local plain = result.stdout:gsub("\27%[[%d?]*%a\r?", "")
       assert.matches("KeyboardInterrupt\r?\n.*\n42\r?\n", plain)
       assert.equal(0, result.status)
     end)
 
     on_terminal("ends by Ctrl-C at the prompt", function()
-      assert.equal(130, typed({ "true", "printf '\\003'" }).status)
+      assert.equal(130, typed({ { "> ", "\\003" } }).status)
     end)
   end)
 end)

@@ -1,4 +1,5 @@
 local helper = require "spec.helper"
+local interrupt = require "spec.interrupt"
 local greenlet = require "greenlet"
 local it = helper.it
 
@@ -117,8 +118,7 @@ describe("greenlet.signal", function()
   it("takes the place of KeyboardInterrupt", function()
     local got = false
     local handler = greenlet.signal("INT", function() got = true end)
-    -- In the background: while the shell of os.execute runs, this process ignores INT.
-    os.execute("(sleep 0.01; kill -INT " .. helper.pid() .. ") >/dev/null 2>&1 &")
+    assert(load(interrupt))()
     helper.wait_until(function() return got end)
     handler:cancel()
   end)
@@ -127,10 +127,7 @@ end)
 -- A script in which INT arrives while `body` runs.
 local function interrupted(body)
   return helper.run([[
-    local file = io.open("/proc/self/stat")
-    local pid = file:read("n")
-    file:close()
-    function interrupt() os.execute("(sleep 0.05; kill -INT " .. pid .. ") >/dev/null 2>&1 &") end
+    function interrupt() ]] .. interrupt .. [[ end
     function closer(text)
       return setmetatable({}, { __close = function(_, err) print(text, err) end })
     end

@@ -1,6 +1,7 @@
 -- The module greenlet.so in an unchanged lua5.4: small scripts, each in a process of its own. The
 -- interpreter is $LUA or lua5.4, the module the one beside the program under test.
 local helper = require "spec.helper"
+local interrupt = require "spec.interrupt"
 
 local stock = os.getenv("LUA") or "lua5.4"
 local directory = helper.program():match("^(.*)/[^/]*$") or "build"
@@ -236,8 +237,7 @@ describe("greenlet.so in a stock Lua #stock", function()
   end)
 
   it("raises KeyboardInterrupt at Ctrl-C, where the main greenlet waits", function()
-    prints("closed\nfalse\tKeyboardInterrupt\ttrue\n", [[
-      os.execute("{ sleep 0.1; kill -INT $PPID; } &")
+    prints("closed\nfalse\tKeyboardInterrupt\ttrue\n", interrupt .. [[
       local ok, err = pcall(function()
         local x <close> = setmetatable({}, {__close = function() print("closed") end})
         greenlet.sleep(15)
@@ -247,8 +247,7 @@ describe("greenlet.so in a stock Lua #stock", function()
   end)
 
   it("raises KeyboardInterrupt at Ctrl-C, where a greenlet computes", function()
-    prints("false\tKeyboardInterrupt\n", [[
-      os.execute("{ sleep 0.1; kill -INT $PPID; } &")
+    prints("false\tKeyboardInterrupt\n", interrupt .. [[
       greenlet.spawn(function() while true do end end)
       print(pcall(greenlet.sleep, 15))
       os.exit(0) -- or the greenlet would compute on
@@ -256,9 +255,8 @@ describe("greenlet.so in a stock Lua #stock", function()
   end)
 
   it("ends with status 1 after Ctrl-C that nobody catches", function()
-    local _, err, status = run([[
+    local _, err, status = run(interrupt .. [[
       local greenlet = require "greenlet"
-      os.execute("{ sleep 0.1; kill -INT $PPID; } &")
       greenlet.sleep(15)
     ]])
     assert.matches("KeyboardInterrupt\n$", err)
