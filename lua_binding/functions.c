@@ -131,6 +131,8 @@ static int core_count_failure(lua_State *L) {
   return 0;
 }
 
+enum { MOST_LEVELS = 250 }; /* of a spawning stack */
+
 /* core.set(name, value): settings that C reads */
 static int core_set(lua_State *L) {
   static const char *const names[] = {"track_greenlet_tree", "spawning_stack_limit",
@@ -140,8 +142,9 @@ static int core_set(lua_State *L) {
     case 0: rt->track_tree = lua_toboolean(L, 2); break;
     case 1: {
       lua_Integer limit = luaL_checkinteger(L, 2);
-      luaL_argcheck(L, limit >= 0 && limit <= L_MOST_FRAMES, 2, "limit out of range");
-      rt->trail_limit = (unsigned)limit;
+      luaL_argcheck(L, limit >= 0 && limit <= MOST_LEVELS, 2, "limit out of range");
+      rt->trail.limit = (unsigned)limit;
+      l_trail_forget(rt);
       break;
     }
     case 2: rt->spawn_callbacks = lua_toboolean(L, 2); break;

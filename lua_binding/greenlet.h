@@ -22,7 +22,8 @@ int l_greenlet_successful(lua_State *L);
 extern const luaL_Reg l_greenlet_getters[], l_greenlet_setters[];
 
 /* tree.c */
-void l_set_spawner(lua_State *L, struct runtime *rt); /* of the handle on top */
+void l_push_record(lua_State *L, struct runtime *rt); /* of the current greenlet */
+bool l_push_spawner(lua_State *L, int handle);        /* a record; else nothing, false */
 int l_get_spawning_greenlet(lua_State *L);
 int l_get_spawn_tree_locals(lua_State *L);
 int l_set_spawn_tree_locals(lua_State *L);

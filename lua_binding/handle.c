@@ -1,8 +1,6 @@
 /*
  * handle.c: how greenlets are made and started.
  */
-#include <string.h>
-
 #include "lua_binding/greenlet.h"
 #include "lua_binding/runtime.h"
 
@@ -15,23 +13,12 @@ struct handle *l_check_handle(lua_State *L, int idx) {
 }
 
 struct handle *l_new_handle(lua_State *L, struct runtime *rt, int class) {
-  struct trail_frame frames[2 * L_MOST_FRAMES];
-  unsigned own = 0, spawner = 0;
-  class = lua_absindex(L, class);
-  if (rt->track_tree) {
-    struct handle *parent = l_current(rt)->handle;
-    own = l_trail(L, rt, frames, rt->trail_limit);
-    spawner = parent->own_frames < rt->trail_limit ? parent->own_frames : rt->trail_limit;
-    memcpy(frames + own, parent->frames, spawner * sizeof *frames);
-  }
-  size_t bytes = sizeof(struct handle) + (own + spawner) * sizeof *frames;
-  struct handle *handle = l_new_object(L, class, bytes, UV_COUNT, &handle_kind);
+  struct handle *handle = l_new_object(L, class, sizeof *handle, UV_COUNT, &handle_kind);
   handle->rt = rt;
-  handle->own_frames = (uint8_t)own;
-  handle->spawner_frames = (uint8_t)spawner;
-  memcpy(handle->frames, frames, (own + spawner) * sizeof *frames);
-  if (rt->track_tree)
-    l_set_spawner(L, rt);
+  if (rt->track_tree) {
+    l_push_origin(L, rt);
+    lua_setiuservalue(L, -2, UV_ORIGIN);
+  }
   return handle;
 }
 

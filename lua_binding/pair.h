@@ -6,8 +6,8 @@
 
 #include "lua_binding/runtime.h"
 
-/* The stack of rt->store: two tables, by pair->anchor. */
-enum { ANCHORS = 1, THREADS = 2 };
+/* The stack of rt->store: two tables by pair->anchor, two of trail.c. */
+enum { ANCHORS = 1, THREADS, ORIGINS, CANARIES };
 
 /* The body of every greenlet, as core calls it: run.c. */
 void *l_run(struct greenlet *g, void *arg);

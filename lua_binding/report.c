@@ -122,13 +122,10 @@ static int core_describe(lua_State *L) {
   struct pair *pair = check_living(L);
   if (!pair)
     return 0;
-  const struct handle *handle = pair->handle;
   l_push_wait(L, pair);
   l_push_place(L, pair);
   lua_pushnumber(L, pair->rt->hub.now - pair->g->wait.since);
-  if (handle->own_frames > 0)
-    l_push_site(L, handle->rt, &handle->frames[0]);
-  else
+  if (!l_push_site(L, 1))
     lua_pushnil(L);
   return 4;
 }

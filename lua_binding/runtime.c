@@ -156,7 +156,7 @@ static struct runtime *new_runtime(lua_State *L) {
   rt->store = new_thread(L);
   rt->aux = new_thread(L);
   rt->hub_L = new_thread(L);
-  rt->trail_limit = DEFAULT_TRAIL;
+  rt->trail.limit = DEFAULT_TRAIL;
   lua_newtable(L);
   rt->core_ref = luaL_ref(L, LUA_REGISTRYINDEX);
   return rt;
@@ -193,6 +193,7 @@ static struct runtime *open_runtime(lua_State *L) {
   start_hub(L, rt);
   l_pair_open(L, rt);
   open_classes(L, rt);
+  l_trail_open(L, rt);
   adopt(L, rt, &rt->main_pair, &rt->hub.main, rt->main_L, "greenlet");
   adopt(L, rt, &rt->hub_pair, &rt->hub.self, rt->hub_L, "Hub");
   name_it(L, &rt->main_pair, "main");

@@ -63,8 +63,8 @@ enum {
   UV_FIELDS = 1, /* what the user assigned, and private keys; nil at first */
   UV_RUN,        /* the function; for a NEW one with arguments a packed table */
   UV_RESULT,     /* dead: value, packed values or error. Alive: L, if demoted */
-  UV_SPAWNER,    /* the spawner's record: {weak = {handle}, tree = {locals}} */
-  UV_COUNT = UV_SPAWNER,
+  UV_ORIGIN,     /* where and by whom it was made: trail.h; nil if not tracked */
+  UV_COUNT = UV_ORIGIN,
 };
 
 struct handle {
@@ -83,19 +83,15 @@ struct handle {
   bool named;               /* tostring shows the name */
   bool has_value;
   int ident;                /* minimal_ident + 1 when asked for; else 0 */
-  uint8_t own_frames, spawner_frames;
-  struct trail_frame frames[];
 };
-
-enum { L_MOST_FRAMES = 250 };
 
 struct runtime {
   struct hub hub;
   lua_State *L;             /* the innermost Lua thread that runs */
   lua_State *main_L, *hub_L;
   lua_State *transfer;      /* values on their way from switch to switch */
-  lua_State *store;         /* stack: 1 anchors, 2 threads. Never runs a function:
-                               so these two keep their indices */
+  lua_State *store;         /* stack: the tables of pair.h. Never runs a function:
+                               so these keep their indices */
   lua_State *aux;           /* for protected work that never switches */
   struct pair main_pair, hub_pair;
   struct pair *free;
@@ -114,7 +110,6 @@ struct runtime {
   bool closing;             /* the state is being closed: nothing may wait */
   bool mark_threads;        /* the extra space of threads is ours: protect.c */
   struct trail trail;
-  unsigned trail_limit;     /* frames of a spawning stack, at most L_MOST_FRAMES */
   int peak_kilobytes;       /* of the Lua heap since memory was given back */
   int failures;             /* errors that nobody took */
   struct callback report;   /* prints what is in core.reports */
@@ -327,10 +322,16 @@ void l_shrink_pool(struct runtime *rt);
 void l_mark_threads(struct runtime *rt);
 void l_mark_base(lua_State *thread);
 
-/* Capture where L is into frames: trail.c. */
-unsigned l_trail(lua_State *L, struct runtime *rt, struct trail_frame *frames, unsigned limit);
-void l_push_trail(lua_State *L, const struct handle *handle);
-void l_push_site(lua_State *L, const struct runtime *rt, const struct trail_frame *frame);
+/* Push the origin of what is made here and now: trail.c. */
+void l_push_origin(lua_State *L, struct runtime *rt);
+/* Push the spawning stack of the handle at idx, or "". */
+void l_push_trail(lua_State *L, int handle);
+/* Push its first line; false, with nothing pushed, if there is none. */
+bool l_push_site(lua_State *L, int handle);
+/* Origins are made anew from now on. */
+void l_trail_forget(struct runtime *rt);
+void l_trail_open(lua_State *L, struct runtime *rt);
+void l_trail_term(struct trail *trail);
 
 /* The innermost threads and tracebacks: report.c. */
 void l_push_traceback(lua_State *L, struct pair *pair);

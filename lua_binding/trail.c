@@ -1,103 +1,201 @@
 /*
- * trail.c: where greenlets were spawned, kept cheaply.
+ * trail.c: where greenlets are made, noted cheaply.
  *
- * A traceback string at every spawn would cost more than the spawn. A frame is
- * kept as a few bytes instead, inside the handle, and becomes text when
- * somebody asks. Chunk names are interned for good, at most CHUNKS of them. The
- * one found last for a chunk is tried first: its number is cached by the
- * address of the chunk's name, and the name compared.
+ * To put together a traceback for every greenlet would cost three times what
+ * else there is to spawn it. But most are made in few places, so the origins
+ * of the last few are kept, and found again by who makes it and the addresses
+ * of the instructions that are under way: callinfo.h.
+ *
+ * An address tells a place only as long as the function that it is in lives. The
+ * collector frees functions in its sweep, after a mark that ends in clearing
+ * weak tables. So an entry is good as long as the canary, an object that only
+ * a weak table refers to and that is older than the entry, is still there.
  */
 #include "lua_binding/trail.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "lua_binding/callinfo.h"
+#include "lua_binding/greenlet.h"
+#include "lua_binding/pair.h"
 #include "lua_binding/runtime.h"
 
-enum { FRAME_LUA, FRAME_MAIN_CHUNK };
+enum { CANARY = 1, ALL_SITES = 0x80 };
 
-static unsigned hash(const char *name) {
-  unsigned h = 2166136261u;
-  for (; *name; name++)
-    h = (h ^ (unsigned char)*name) * 16777619u;
-  return h;
-}
+/* ---- The cache ---- */
 
-static bool make_room(struct trail *trail) {
-  if (trail->count < trail->room)
-    return true;
-  unsigned room = trail->room ? trail->room * 2 : 16;
-  void *names = room <= TRAIL_CHUNKS ? realloc(trail->names, room * sizeof *trail->names) : NULL;
-  if (!names)
-    return false;
-  trail->names = names;
-  trail->room = room;
-  return true;
-}
-
-/* The number of a chunk name plus one; 0 when the table is full. */
-static uint16_t intern(struct trail *trail, const char *name) {
-  unsigned at = hash(name) % TRAIL_BUCKETS;
-  for (; trail->buckets[at]; at = (at + 1) % TRAIL_BUCKETS)
-    if (strcmp(trail->names[trail->buckets[at] - 1], name) == 0)
-      return trail->buckets[at];
-  if (!make_room(trail))
-    return 0;
-  strcpy(trail->names[trail->count], name);
-  return trail->buckets[at] = (uint16_t)++trail->count;
-}
-
-static uint16_t chunk_number(struct trail *trail, const lua_Debug *ar) {
-  uint16_t *cached = &trail->cache[((uintptr_t)ar->source >> 4) % TRAIL_CACHE];
-  if (!*cached || strcmp(trail->names[*cached - 1], ar->short_src) != 0)
-    *cached = intern(trail, ar->short_src);
-  return *cached;
-}
-
-unsigned l_trail(lua_State *L, struct runtime *rt, struct trail_frame *frames, unsigned limit) {
-  unsigned count = 0;
-  lua_Debug ar;
-  for (int level = 0; count < limit && lua_getstack(L, level, &ar); level++) {
-    lua_getinfo(L, "l", &ar);
-    if (ar.currentline < 0) /* C: half of all frames, and "S" is dear */
-      continue;
-    lua_getinfo(L, "S", &ar);
-    if (ar.short_src[0] == '[' && strncmp(ar.short_src, "[greenlet", 9) == 0)
-      continue;
-    frames[count++] = (struct trail_frame){
-        .chunk = chunk_number(&rt->trail, &ar),
-        .what = *ar.what == 'm' ? FRAME_MAIN_CHUNK : FRAME_LUA,
-        .line = (uint32_t)ar.currentline,
-        .defined = (uint32_t)ar.linedefined,
-    };
-  }
-  return count;
+void l_trail_open(lua_State *L, struct runtime *rt) {
+  lua_createtable(L, 1, 0); /* ORIGINS: by index of the entry, from 1 */
+  lua_createtable(L, 1, 0); /* CANARIES */
+  luaL_setmetatable(L, "greenlet.weak");
+  lua_xmove(L, rt->store, 2);
 }
 
 void l_trail_term(struct trail *trail) {
-  free(trail->names);
-  *trail = (struct trail){0};
+  free(trail->cache);
+  trail->cache = NULL;
 }
 
-void l_push_site(lua_State *L, const struct runtime *rt, const struct trail_frame *frame) {
-  const char *chunk = frame->chunk ? rt->trail.names[frame->chunk - 1] : "?";
-  if (frame->what == FRAME_MAIN_CHUNK)
-    lua_pushfstring(L, "%s:%d: in main chunk", chunk, (int)frame->line);
+void l_trail_forget(struct runtime *rt) {
+  lua_pushnil(rt->store);
+  lua_rawseti(rt->store, CANARIES, CANARY);
+}
+
+static bool canary_lives(lua_State *store) {
+  bool lives = lua_rawgeti(store, CANARIES, CANARY) != LUA_TNIL;
+  lua_pop(store, 1);
+  return lives;
+}
+
+/* Make all entries void, and those made from now on good. */
+static void set_canary(lua_State *L, struct runtime *rt) {
+  lua_newtable(L);
+  lua_xmove(L, rt->store, 1);
+  lua_rawseti(rt->store, CANARIES, CANARY);
+  rt->trail.generation++;
+}
+
+static bool probe(lua_State *L, struct trail *trail) {
+  trail->probed = true;
+  trail->readable = callinfo_probe(L);
+  if (trail->readable)
+    trail->cache = calloc(TRAIL_CACHE, sizeof *trail->cache);
+  return trail->cache;
+}
+
+/* The active Lua functions' sites, innermost first. */
+static void read_sites(lua_State *L, struct trail_entry *key) {
+  const struct call_info *ci = callinfo_innermost(L);
+  key->count = 0;
+  for (; ci && ci->previous; ci = ci->previous) {
+    if (ci->status & CALL_IS_C)
+      continue;
+    if (key->count == TRAIL_SITES)
+      return;
+    key->sites[key->count++] = ci->saved_pc;
+  }
+  key->count |= ALL_SITES;
+}
+
+static size_t sites_bytes(const struct trail_entry *key) {
+  return (key->count & ~ALL_SITES) * sizeof *key->sites;
+}
+
+static unsigned place_of(const struct trail_entry *key) {
+  uintptr_t h = (uintptr_t)key->spawner;
+  for (unsigned i = 0; i < (key->count & ~ALL_SITES); i++)
+    h = (h ^ (uintptr_t)key->sites[i]) * 0x9E3779B97F4A7C15u;
+  return (unsigned)(h >> 40) % TRAIL_CACHE;
+}
+
+static bool equal(const struct trail_entry *a, const struct trail_entry *b) {
+  return a->spawner == b->spawner && a->count == b->count &&
+         memcmp(a->sites, b->sites, sites_bytes(a)) == 0;
+}
+
+/* ---- Making origins ---- */
+
+static bool push_line(lua_State *L, lua_Debug *ar) {
+  lua_getinfo(L, "l", ar);
+  if (ar->currentline < 0) /* C: half of all frames, and "S" is dear */
+    return false;
+  lua_getinfo(L, "S", ar);
+  if (strncmp(ar->short_src, "[greenlet", 9) == 0)
+    return false;
+  if (*ar->what == 'm')
+    lua_pushfstring(L, "\n\t%s:%d: in main chunk", ar->short_src, ar->currentline);
   else
-    lua_pushfstring(L, "%s:%d: in function <%s:%d>", chunk, (int)frame->line, chunk,
-                    (int)frame->defined);
+    lua_pushfstring(L, "\n\t%s:%d: in function <%s:%d>", ar->short_src, ar->currentline,
+                    ar->short_src, ar->linedefined);
+  return true;
 }
 
-void l_push_trail(lua_State *L, const struct handle *handle) {
+/* Push the lines of the stack as it is now. Was all that counts of it among the
+ * first TRAIL_SITES Lua functions? */
+static bool push_trail(lua_State *L, unsigned limit) {
+  unsigned lines = 0, seen = 0;
   luaL_Buffer text;
+  lua_Debug ar;
   luaL_buffinit(L, &text);
-  unsigned count = handle->own_frames + handle->spawner_frames;
-  if (count > 0)
-    luaL_addstring(&text, "stack traceback:");
-  for (unsigned i = 0; i < count; i++) {
-    luaL_addstring(&text, "\n\t");
-    l_push_site(L, handle->rt, &handle->frames[i]);
-    luaL_addvalue(&text);
+  for (int level = 0; lines < limit && lua_getstack(L, level, &ar); level++) {
+    bool line = push_line(L, &ar);
+    seen += ar.currentline >= 0;
+    if (line)
+      luaL_addvalue(&text);
+    lines += line;
   }
   luaL_pushresult(&text);
+  return lines < limit || seen <= TRAIL_SITES;
+}
+
+/* Push a new origin: {trail, record}. */
+static bool push_new_origin(lua_State *L, struct runtime *rt) {
+  lua_createtable(L, 2, 0);
+  bool enough = push_trail(L, rt->trail.limit);
+  lua_rawseti(L, -2, ORIGIN_TRAIL);
+  l_push_record(L, rt);
+  lua_rawseti(L, -2, ORIGIN_SPAWNER);
+  return enough;
+}
+
+/* Keep the origin on top, unless a function may have been freed meanwhile. */
+static void keep_origin(lua_State *L, struct runtime *rt, const struct trail_entry *key,
+                        unsigned place) {
+  lua_pushvalue(rt->store, ORIGINS);
+  lua_xmove(rt->store, L, 1);
+  lua_pushvalue(L, -2);
+  lua_rawseti(L, -2, place + 1);
+  lua_pop(L, 1);
+  if (canary_lives(rt->store) && key->generation == rt->trail.generation)
+    rt->trail.cache[place] = *key;
+}
+
+/* Push the origin of what is being made here. */
+void l_push_origin(lua_State *L, struct runtime *rt) {
+  struct trail *trail = &rt->trail;
+  if (!(trail->probed ? trail->readable && trail->cache : probe(L, trail))) {
+    push_new_origin(L, rt);
+    return;
+  }
+  if (!canary_lives(rt->store))
+    set_canary(L, rt);
+  struct trail_entry key = {.generation = trail->generation,
+                            .spawner = l_current(rt)->handle};
+  read_sites(L, &key);
+  unsigned place = place_of(&key);
+  const struct trail_entry *entry = &trail->cache[place];
+  if (entry->generation == key.generation && equal(entry, &key)) {
+    lua_rawgeti(rt->store, ORIGINS, place + 1);
+    lua_xmove(rt->store, L, 1);
+  } else if (push_new_origin(L, rt)) {
+    keep_origin(L, rt, &key, place);
+  }
+}
+
+/* ---- Reading them ---- */
+
+void l_push_trail(lua_State *L, int handle) {
+  if (!l_push_spawner(L, handle)) {
+    lua_pushliteral(L, "");
+    return;
+  }
+  lua_pushliteral(L, "stack traceback:");
+  lua_getiuservalue(L, handle, UV_ORIGIN);
+  lua_rawgeti(L, -1, ORIGIN_TRAIL);
+  lua_remove(L, -2);
+  lua_getfield(L, -3, "trail");
+  lua_concat(L, 3);
+  lua_remove(L, -2);
+}
+
+bool l_push_site(lua_State *L, int handle) {
+  l_push_trail(L, handle);
+  const char *first = strstr(lua_tostring(L, -1), "\n\t");
+  if (first) {
+    first += strlen("\n\t");
+    lua_pushlstring(L, first, strcspn(first, "\n"));
+  }
+  lua_remove(L, first ? -2 : -1);
+  return first;
 }

@@ -1,27 +1,38 @@
 /*
- * trail.h: the table of chunk names that spawning stacks refer to.
+ * trail.h: where and by whom greenlets are made.
+ *
+ * Every greenlet knows its origin: a table, shared by all that the same
+ * greenlet makes at the same place, as long as the cache below has it.
  */
 #ifndef LUA_BINDING_TRAIL_H
 #define LUA_BINDING_TRAIL_H
 
 #include <lua.h>
+#include <stdbool.h>
 #include <stdint.h>
 
-enum { TRAIL_CHUNKS = 4096, TRAIL_BUCKETS = 8192, TRAIL_CACHE = 64 };
+enum {
+  ORIGIN_TRAIL = 1, /* the stack at that moment: lines of a traceback, a string */
+  ORIGIN_SPAWNER,   /* the record of who made it: tree.c */
+};
+
+enum { TRAIL_SITES = 16, TRAIL_CACHE = 256 };
+
+struct handle;
+
+/* An entry of the cache: whom and where from an origin is for. */
+struct trail_entry {
+  unsigned generation;     /* good while it is trail->generation */
+  uint8_t count;           /* of sites; 0x80 is set if they are all there are */
+  const struct handle *spawner;
+  const void *sites[TRAIL_SITES];
+};
 
 struct trail {
-  char (*names)[LUA_IDSIZE];
-  unsigned count, room;
-  uint16_t buckets[TRAIL_BUCKETS]; /* open addressing: number + 1 */
-  uint16_t cache[TRAIL_CACHE];     /* by address: number + 1 */
+  unsigned limit;          /* levels of a spawning stack */
+  unsigned generation;
+  bool probed, readable;   /* sites can be read: see l_push_origin */
+  struct trail_entry *cache; /* TRAIL_CACHE of them, or NULL */
 };
-
-/* Where a frame was. */
-struct trail_frame {
-  uint32_t chunk : 16, what : 1, : 15;
-  uint32_t line, defined;
-};
-
-void l_trail_term(struct trail *trail);
 
 #endif
