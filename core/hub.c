@@ -115,7 +115,7 @@ static void nothing(struct ev_loop *loop, ev_timer *timer, int events) {
 
 /* Set the one libev timer to the earliest deadline. False if that has passed. */
 static bool arm(struct hub *hub) {
-  double at = hub->timers.count ? hub->timers.heap[0].at : 0;
+  double at = hub->timers.count ? timers_earliest(&hub->timers) : 0;
   double now = hub->timers.count ? clock_seconds() : 0;
   if (hub->timers.count && at <= now)
     return false;
