@@ -14,6 +14,7 @@
 #include "cmd/options.h"
 #include "cmd/repl.h"
 #include "cmd/script.h"
+#include "cmd/state.h"
 #include "lua_binding/binding.h"
 
 /* The exit status of a script on standard input that failed, until the very
@@ -145,7 +146,7 @@ static int finish(lua_State *L, int status) {
 }
 
 static int run_lua(struct options *options) {
-  lua_State *L = luaL_newstate();
+  lua_State *L = state_new();
   if (!L) {
     script_message("cannot create state: not enough memory");
     return EXIT_FAILURE;
@@ -153,7 +154,7 @@ static int run_lua(struct options *options) {
   int status = protect(L, prepare, options);
   if (status == EXIT_SUCCESS)
     status = finish(L, protect(L, run, options));
-  lua_close(L);
+  binding_close(L);
   return status == FORGIVEN ? EXIT_SUCCESS : status;
 }
 

@@ -12,7 +12,7 @@ char greenlet_exit[1];
 
 /* An error on its way to a greenlet. */
 struct pending {
-  struct list node;
+  struct pending *next;
   void *error;
 };
 
@@ -24,7 +24,6 @@ void greenlet_init(struct greenlet *greenlet, struct hub *hub,
                                 .run = run, .arg = arg, .state = GREENLET_NEW};
   callback_init(&greenlet->ready, NULL);
   stack_init(&greenlet->stack, false);
-  list_init(&greenlet->errors);
   list_init(&greenlet->links);
   list_init(&greenlet->join.node);
   list_init(&greenlet->timeouts);
@@ -37,6 +36,11 @@ struct greenlet *greenlet_new(struct hub *hub, void *(*run)(struct greenlet *, v
   if (greenlet)
     greenlet_init(greenlet, hub, run, arg);
   return greenlet;
+}
+
+/* The hub and main are never freed: being their child costs no count. */
+static bool counts(const struct greenlet *parent) {
+  return parent && parent != &parent->hub->self && parent != &parent->hub->main;
 }
 
 /* The hub knows of the greenlet from now until its death. */
@@ -65,12 +69,15 @@ static void drop_errors(struct greenlet *greenlet) {
 }
 
 void greenlet_term(struct greenlet *greenlet) {
-  greenlet_set_parent(greenlet, &greenlet->hub->self);
   assert(greenlet->state == GREENLET_NEW || greenlet->state == GREENLET_DEAD);
-  timer_stop(&greenlet->hub->timers, &greenlet->timer);
+  if (counts(greenlet->parent))
+    greenlet_set_parent(greenlet, &greenlet->hub->self);
   callback_stop(&greenlet->ready);
-  delist(greenlet);
   stack_term(&greenlet->hub->stacks, &greenlet->stack);
+  if (greenlet->state == GREENLET_DEAD) /* it holds nothing else: die */
+    return;
+  timer_stop(&greenlet->hub->timers, &greenlet->timer);
+  delist(greenlet);
   drop_errors(greenlet);
 }
 
@@ -120,11 +127,6 @@ bool greenlet_started(const struct greenlet *greenlet) {
 static void wake_joiner(struct link *link, void *source) {
   (void)source;
   waiter_wake(container_of(link, struct greenlet, join), 0);
-}
-
-/* The hub and main are never freed: being their child costs no count. */
-static bool counts(const struct greenlet *parent) {
-  return parent && parent != &parent->hub->self && parent != &parent->hub->main;
 }
 
 /* A loop, not a recursion: a chain of parents may be very long. */
@@ -209,27 +211,24 @@ static bool add_error(struct greenlet *greenlet, void *error, bool first) {
   struct pending *pending = malloc(sizeof *pending);
   if (!pending)
     return false;
-  list_init(&pending->node);
-  pending->error = error;
-  if (first)
-    list_prepend(&greenlet->errors, &pending->node);
-  else
-    list_append(&greenlet->errors, &pending->node);
+  struct pending **place = &greenlet->errors;
+  while (!first && *place)
+    place = &(*place)->next;
+  *pending = (struct pending){*place, error};
+  *place = pending;
   return true;
 }
 
 void *greenlet_first_error(const struct greenlet *greenlet) {
-  if (list_empty(&greenlet->errors))
-    return NULL;
-  return container_of(greenlet->errors.next, struct pending, node)->error;
+  return greenlet->errors ? greenlet->errors->error : NULL;
 }
 
 void *greenlet_take_error(struct greenlet *greenlet) {
-  if (list_empty(&greenlet->errors))
+  struct pending *pending = greenlet->errors;
+  if (!pending)
     return NULL;
-  struct pending *pending = container_of(greenlet->errors.next, struct pending, node);
   void *error = pending->error;
-  list_remove(&pending->node);
+  greenlet->errors = pending->next;
   free(pending);
   return error;
 }
@@ -342,7 +341,7 @@ static int switch_to(struct greenlet *target, void *value, void **answer) {
   struct hub *hub = target->hub;
   struct greenlet *current = hub->current;
   if (target != current) {
-    current->wait = (struct wait){.what = WAIT_SWITCH, .object = target, .since = hub->now};
+    current->wait = (struct wait){.what = WAIT_SWITCH, .object = target, .since = hub_time(hub)};
     current->state = GREENLET_SUSPENDED;
     hub->nested = current == &hub->self;
     int result = hub_transfer(hub, target);
@@ -356,7 +355,7 @@ static int switch_to(struct greenlet *target, void *value, void **answer) {
     }
     value = current->value;
   }
-  if (!list_empty(&current->errors))
+  if (current->errors)
     return -ECANCELED;
   if (answer)
     *answer = value;

@@ -53,6 +53,8 @@ enum greenlet_state {
 /* The default error of a kill. */
 extern char greenlet_exit[1];
 
+struct pending;
+
 struct greenlet {
   struct callback ready;       /* in hub->ready, when READY; run is NULL */
   struct stack stack;
@@ -63,15 +65,15 @@ struct greenlet {
   bool weak;                   /* the host wants to know when it is made ready */
   bool told;                   /* dead, and all links know */
   unsigned holders;            /* whose parent this is; kept until they go */
+  int ident;                   /* minimal_ident, -1 until asked for */
   struct wait wait;
   struct timer timer;          /* ends a sleep or a wait; starts a late one */
-  struct list errors;          /* pending, oldest first */
+  struct pending *errors;      /* on their way to it, oldest first */
   struct greenlet *parent;     /* who gets value and error; NULL: main */
   struct list links;           /* told of the death */
   struct link join;            /* this one's own node in another's links */
   struct list timeouts;        /* started by it */
   struct list all;             /* node of hub->greenlets, while begun or ready */
-  int ident;                   /* minimal_ident, -1 until asked for */
   void *(*run)(struct greenlet *, void *arg);
   void *arg;
   void *value;                 /* passed in and out, and at last returned */

@@ -379,7 +379,7 @@ int hub_init(struct hub *hub, unsigned slots, size_t slot_bytes, const struct hu
   ev_set_loop_release_cb(hub->loop, told_kernel, NULL);
   ev_timer_init(&hub->earliest, nothing, 0, 0);
   hub->switch_interval = DEFAULT_SWITCH_INTERVAL;
-  hub->now = hub->trimmed = clock_seconds();
+  hub->now = hub->began = hub->trimmed = clock_seconds();
   hub->batch_left = BATCH_SWITCHES;
   hub->batch_end = hub->now + hub->switch_interval;
   return 0;

@@ -83,6 +83,7 @@ struct hub {
   struct greenlet *leave_for;  /* whom a resting greenlet leaves its stack to */
   unsigned iteration;
   unsigned set_aside;          /* counts answers of hub_wants_stack */
+  double began;                /* clock_seconds at the start */
   double trimmed;              /* when free stacks were last given back */
   struct list turns;           /* greenlets waiting for one loop iteration */
   struct list children;        /* active child watchers */
@@ -125,6 +126,11 @@ static inline void hub_call(struct hub *hub, struct callback *callback) {
  * long lose their stacks, and those that switch often get them.
  */
 bool hub_wants_stack(struct hub *hub);
+
+/* Seconds since the hub began, at the last poll. */
+static inline float hub_time(const struct hub *hub) {
+  return (float)(hub->now - hub->began);
+}
 
 /* Read the clock and let the loop know. */
 void hub_update_now(struct hub *hub);

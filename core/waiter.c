@@ -48,7 +48,7 @@ int waiter_answer(const struct greenlet *greenlet) {
   int result = greenlet->wait.result;
   if (result == WAITER_HANDED)
     return 0;
-  return list_empty(&greenlet->errors) ? result : -ECANCELED;
+  return greenlet->errors ? -ECANCELED : result;
 }
 
 static int start_timer(struct greenlet *current, double seconds, bool ref) {
@@ -61,8 +61,8 @@ int waiter_begin(struct hub *hub, const char *what, const void *object,
                  void (*cancel)(struct greenlet *), double seconds, bool ref) {
   struct greenlet *current = hub->current;
   int result = waiter_check(hub);
-  current->wait = (struct wait){what, object, cancel, hub->now, 0};
-  if (result == 0 && !list_empty(&current->errors))
+  current->wait = (struct wait){what, object, cancel, hub_time(hub), 0};
+  if (result == 0 && current->errors)
     result = -ECANCELED;
   else if (result == 0 && seconds == 0 && what != WAIT_SLEEP)
     result = -ETIMEDOUT;
@@ -97,11 +97,11 @@ int waiter_begin_turn(struct hub *hub) {
   struct greenlet *current = hub->current;
   if (current == &hub->self)
     return -EPERM;
-  if (!list_empty(&current->errors))
+  if (current->errors)
     return -ECANCELED;
   current->wait.what = WAIT_SLEEP;
   current->wait.object = NULL;
-  current->wait.since = hub->now;
+  current->wait.since = hub_time(hub);
   current->wait.result = 0;
   hub_ready(hub, current);
   return 0;

@@ -29,7 +29,7 @@ struct wait {
   const char *what;                  /* "sleep", "join of": for reports */
   const void *object;                /* what `what` is about, or NULL */
   void (*cancel)(struct greenlet *); /* unregister; NULL: nothing to do */
-  double since;                      /* hub->now when it began */
+  float since;                       /* hub_time when it began */
   int result;
 };
 

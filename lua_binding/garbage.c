@@ -18,9 +18,9 @@
  * anchors it again and makes it ready with a GreenletExit, to be raised in the
  * loop, so that its to-be-closed variables close.
  */
-#include <malloc.h>
 #include <stdlib.h>
 
+#include "lua_binding/allocator.h"
 #include "lua_binding/pair.h"
 #include "lua_binding/runtime.h"
 
@@ -36,7 +36,7 @@ enum { WORTH_TRIMMING = 32 * 1024 }; /* kilobytes of Lua heap */
  * Not a weak value: those Lua clears before it calls finalizers, and in between
  * others may still wake the greenlet or kill it. Keys stay until the end. */
 void l_push_demoted(lua_State *L, struct pair *pair) {
-  lua_State *store = pair->rt->store;
+  lua_State *store = l_rt(pair)->store;
   lua_rawgeti(store, ANCHORS, pair->anchor);
   if (store != L)
     lua_xmove(store, L, 1);
@@ -110,7 +110,7 @@ static bool still_held(lua_State *L, const struct pair *pair, int handle) {
  * raise, and it may run finalizers, which may do anything to the greenlet.
  */
 void l_demote(lua_State *L, struct pair *pair) {
-  lua_State *store = pair->rt->store;
+  lua_State *store = l_rt(pair)->store;
   luaL_checkstack(L, 12, NULL);
   l_push_handle(L, pair);
   int handle = lua_gettop(L);
@@ -140,7 +140,7 @@ void l_demote(lua_State *L, struct pair *pair) {
 /* Anchor it again by its handle on top of store (popped). Needs no memory: the
  * places in the two tables are there. */
 static void promote(struct pair *pair) {
-  lua_State *store = pair->rt->store;
+  lua_State *store = l_rt(pair)->store;
   lua_getiuservalue(store, -1, UV_RESULT);
   lua_rawseti(store, THREADS, pair->anchor);
   lua_pushnil(store);
@@ -151,11 +151,11 @@ static void promote(struct pair *pair) {
 
 void l_revived(struct greenlet *g) {
   struct pair *pair = l_pair(g);
-  l_push_demoted(pair->rt->store, pair);
-  if (lua_isuserdata(pair->rt->store, -1))
+  l_push_demoted(l_rt(pair)->store, pair);
+  if (lua_isuserdata(l_rt(pair)->store, -1))
     promote(pair);
   else
-    lua_pop(pair->rt->store, 1);
+    lua_pop(l_rt(pair)->store, 1);
 }
 
 /* The pair's end: the sentinel has nothing to guard. */
@@ -169,13 +169,14 @@ void l_dismiss_sentinel(struct pair *pair) {
  * happens to be its parent. */
 void l_end_orphan(struct pair *pair) {
   pair->ending = true;
-  greenlet_set_parent(pair->g, &pair->rt->hub.self);
+  greenlet_set_parent(pair->g, &l_rt(pair)->hub.self);
   greenlet_kill(pair->g, greenlet_exit);
 }
 
 /* Does core refer to a greenlet that never started: one that joins it, a child? */
 static bool referred(const struct pair *pair) {
-  const struct list *links = &pair->g->links, *notice = &pair->notice.node;
+  const struct list *links = &pair->g->links;
+  const struct list *notice = pair->notice ? &pair->notice->link.node : NULL;
   bool joined = !list_empty(links) && (links->next != notice || links->prev != notice);
   return joined || pair->g->holders > 0;
 }
@@ -184,7 +185,7 @@ static bool referred(const struct pair *pair) {
 static int found(lua_State *L) {
   struct sentinel *sentinel = lua_touserdata(L, 1);
   struct pair *pair = sentinel->pair;
-  if (!pair || pair->rt->closing)
+  if (!pair || l_rt(pair)->closing)
     return 0;
   sentinel->pair = NULL;
   pair->sentinel = NULL;
@@ -198,7 +199,7 @@ static int found(lua_State *L) {
     set_sentinel(L, pair, 2, 3); /* later: those are garbage themselves, and first */
     return 0;
   }
-  lua_xmove(L, pair->rt->store, 1);
+  lua_xmove(L, l_rt(pair)->store, 1);
   promote(pair);
   pair->dying = true;
   if (pair->g->state != GREENLET_DEAD)
@@ -261,9 +262,7 @@ static void give_back(struct runtime *rt) {
   if (rt->peak_kilobytes < WORTH_TRIMMING || now > rt->peak_kilobytes / 2)
     return;
   rt->peak_kilobytes = now;
-#ifdef __GLIBC__
-  malloc_trim(0);
-#endif
+  l_trim_memory(rt->aux);
 }
 
 void l_polling(struct hub *hub) {

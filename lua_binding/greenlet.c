@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "lua_binding/greenlet.h"
+#include "lua_binding/pair.h"
 #include "lua_binding/runtime.h"
 #include "lua_binding/timeout.h"
 
@@ -156,12 +157,12 @@ static int l_greenlet_kill(lua_State *L) {
 
 /* ---- For greenlet.lua ---- */
 
-static void notice(struct link *link, void *source) {
-  struct pair *pair = container_of(link, struct pair, notice);
-  lua_State *L = pair->rt->hub_L;
+static void on_death(struct link *link, void *source) {
+  struct pair *pair = container_of(link, struct notice, link)->pair;
+  lua_State *L = l_rt(pair)->hub_L;
   (void)source;
-  pair->rt->L = L;
-  lua_rawgeti(L, LUA_REGISTRYINDEX, pair->rt->core_ref);
+  l_rt(pair)->L = L;
+  lua_rawgeti(L, LUA_REGISTRYINDEX, l_rt(pair)->core_ref);
   if (lua_getfield(L, -1, "notify") == LUA_TFUNCTION) {
     l_push_handle(L, pair);
     if (lua_pcall(L, 1, 0, 0) != LUA_OK)
@@ -172,24 +173,31 @@ static void notice(struct link *link, void *source) {
   lua_pop(L, 1);
 }
 
-void l_attach_notice(struct pair *pair) {
-  link_init(&pair->notice, notice);
-  list_append(&pair->g->links, &pair->notice.node);
+static void attach_notice(lua_State *L, struct pair *pair) {
+  struct notice *notice = l_new(L, sizeof *notice);
+  link_init(&notice->link, on_death);
+  notice->pair = pair;
+  pair->notice = notice;
+  list_append(&pair->g->links, &notice->link.node);
+}
+
+void l_detach_notice(struct pair *pair) {
+  if (!pair->notice)
+    return;
+  list_remove(&pair->notice->link.node);
+  l_delete(l_rt(pair), pair->notice, sizeof *pair->notice);
+  pair->notice = NULL;
 }
 
 /* core.watch_death(g): have notify(g) called in the hub when it is dead. False
  * if it is dead, and the caller must schedule that. */
 static int core_watch_death(lua_State *L) {
   struct handle *handle = l_check_handle(L, 1);
-  bool later = handle->state != HANDLE_DEAD;
-  if (later && !handle->linked) {
-    handle->linked = true;
-    if (handle->pair)
-      l_attach_notice(handle->pair);
-    else
-      l_prepare_resting(L, handle->rt, 1);
-  }
-  lua_pushboolean(L, later);
+  if (handle->state != HANDLE_DEAD && !handle->pair)
+    l_prepare_resting(L, handle->rt, 1);
+  if (handle->state != HANDLE_DEAD && !handle->pair->notice)
+    attach_notice(L, handle->pair);
+  lua_pushboolean(L, handle->state != HANDLE_DEAD);
   return 1;
 }
 
@@ -241,7 +249,7 @@ void l_open_greenlet(lua_State *L, struct runtime *rt) {
   l_functions(L, rt, functions);
   l_register_class(L, rt, &class);
   lua_pushlightuserdata(L, rt);
-  lua_pushvalue(L, -2);
+  lua_getfield(L, -2, "__meta");
   lua_pushcclosure(L, l_spawn, 2);
   lua_setfield(L, -2, "spawn");
   lua_setfield(L, -2, "Greenlet");

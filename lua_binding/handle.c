@@ -12,9 +12,11 @@ struct handle *l_check_handle(lua_State *L, int idx) {
   return l_check_kind(L, idx, &handle_kind, "greenlet");
 }
 
-struct handle *l_new_handle(lua_State *L, struct runtime *rt, int class) {
-  struct handle *handle = l_new_object(L, class, sizeof *handle, UV_COUNT, &handle_kind);
-  handle->rt = rt;
+struct handle *l_new_handle(lua_State *L, struct runtime *rt, int meta) {
+  struct handle *handle = lua_newuserdatauv(L, sizeof *handle, UV_COUNT);
+  *handle = (struct handle){.kind = &handle_kind, .rt = rt};
+  lua_pushvalue(L, meta);
+  lua_setmetatable(L, -2);
   if (rt->track_tree) {
     l_push_origin(L, rt);
     lua_setiuservalue(L, -2, UV_ORIGIN);
@@ -24,7 +26,8 @@ struct handle *l_new_handle(lua_State *L, struct runtime *rt, int class) {
 
 /* (class) -> handle */
 int l_greenlet_allocate(lua_State *L) {
-  l_new_handle(L, l_runtime(L), 1);
+  lua_getfield(L, 1, "__meta");
+  l_new_handle(L, l_runtime(L), 2);
   return 1;
 }
 
@@ -76,8 +79,6 @@ struct pair *l_prepare(lua_State *L, struct runtime *rt, int idx) {
     luaL_error(L, "not enough memory");
   pair->arguments = values - 1;
   lua_xmove(L, pair->L, values);
-  if (handle->linked)
-    l_attach_notice(pair);
   return pair;
 }
 
@@ -127,27 +128,25 @@ int l_greenlet_start_later(lua_State *L) {
   return 0;
 }
 
-/* Schedule run at 1 with the arguments above it in a new handle of the class
- * (upvalue 2), which replaces them: the hot path, without init's table. */
+/* Schedule run at 1 with the arguments above it in a new handle with the
+ * metatable (upvalue 2), and push that: the hot path, without init's table. */
 struct pair *l_spawn_fast(lua_State *L, struct runtime *rt, bool raw) {
-  int values = lua_gettop(L);
-  luaL_checkstack(L, 2 * values + 4, "too many arguments");
+  int values = lua_gettop(L), top = values + 1;
+  luaL_checkstack(L, values + 4, "too many arguments");
   struct handle *handle = l_new_handle(L, rt, lua_upvalueindex(2));
   handle->raw = raw;
-  lua_insert(L, 1); /* handle, run, arguments ... */
-  for (int i = 0; values > 1 && i < values; i++)
-    lua_pushvalue(L, 2 + i);
+  for (int i = 1; i <= values; i++)
+    lua_pushvalue(L, i);
   if (values > 1) { /* keep them for g.args */
-    l_pack_call(L, 2 + values);
+    l_pack_call(L, top + 1);
     handle->packed_run = true;
-  } else {
-    lua_pushvalue(L, 2);
   }
-  lua_setiuservalue(L, 1, UV_RUN);
-  struct pair *pair = l_take_pair(L, rt, 1);
+  lua_setiuservalue(L, top, UV_RUN);
+  struct pair *pair = l_take_pair(L, rt, top);
   if (!lua_checkstack(pair->L, values + 4))
     luaL_error(L, "not enough memory");
   pair->arguments = values - 1;
+  lua_insert(L, 1);
   lua_xmove(L, pair->L, values);
   greenlet_start(pair->g);
   handle->state = HANDLE_LIVE;

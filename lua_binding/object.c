@@ -193,10 +193,10 @@ static int ask_class(lua_State *L, const char *event, int arguments) {
 }
 
 static int object_index(lua_State *L) {
-  luaL_checktype(L, 1, LUA_TUSERDATA);
+  if (lua_type(L, 1) != LUA_TUSERDATA)
+    luaL_typeerror(L, 1, "userdata");
   if (push_field(L))
     return 1;
-  lua_settop(L, 2);
   lua_pushvalue(L, 2);
   if (lua_gettable(L, UP(CLASS)) != LUA_TNIL)
     return 1;

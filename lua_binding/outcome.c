@@ -115,14 +115,14 @@ static int record_died_new(lua_State *L) {
   l_push_handle(L, pair);
   if (!error) /* it goes to the parent of a raw greenlet */
     return 0;
-  l_unbox(L, pair->rt, error);
+  l_unbox(L, l_rt(pair), error);
   l_record_new_death(L, 3);
   return 0;
 }
 
 void l_died_new(struct greenlet *g, void *error) {
   struct pair *pair = l_pair(g);
-  struct runtime *rt = pair->rt;
+  struct runtime *rt = l_rt(pair);
   lua_State *aux = rt->aux;
   lua_settop(pair->L, 0);
   pair->handle->state = HANDLE_DEAD;

@@ -23,11 +23,11 @@ enum { POOL_LIMIT = 16384 };
 /* Put the handle on top of store (popped) in the pair's place. No allocation:
  * the place exists since the pair was made. */
 void l_anchor(struct pair *pair) {
-  lua_rawseti(pair->rt->store, ANCHORS, pair->anchor);
+  lua_rawseti(l_rt(pair)->store, ANCHORS, pair->anchor);
 }
 
 static void unanchor(struct pair *pair) {
-  lua_pushboolean(pair->rt->store, false);
+  lua_pushboolean(l_rt(pair)->store, false);
   l_anchor(pair);
 }
 
@@ -36,7 +36,7 @@ void l_push_handle(lua_State *L, struct pair *pair) {
     l_push_demoted(L, pair);
     return;
   }
-  lua_State *store = pair->rt->store;
+  lua_State *store = l_rt(pair)->store;
   lua_rawgeti(store, ANCHORS, pair->anchor);
   if (store != L)
     lua_xmove(store, L, 1);
@@ -44,8 +44,23 @@ void l_push_handle(lua_State *L, struct pair *pair) {
 
 /* ---- Pairs ---- */
 
+void *l_new(lua_State *L, size_t bytes) {
+  void *data;
+  lua_Alloc allocate = lua_getallocf(L, &data);
+  void *block = allocate(data, NULL, 0, bytes);
+  if (!block)
+    luaL_error(L, "not enough memory");
+  return memset(block, 0, bytes);
+}
+
+void l_delete(struct runtime *rt, void *block, size_t bytes) {
+  void *data;
+  lua_Alloc allocate = lua_getallocf(rt->store, &data);
+  allocate(data, block, bytes, 0);
+}
+
 static void pair_free(struct pair *pair) {
-  lua_State *store = pair->rt->store;
+  lua_State *store = l_rt(pair)->store;
   /* false, not nil: a place that is there can be filled without allocating. */
   lua_pushboolean(store, false);
   lua_rawseti(store, THREADS, pair->anchor);
@@ -53,7 +68,7 @@ static void pair_free(struct pair *pair) {
   lua_pushinteger(store, pair->anchor); /* chain of free places through 0 */
   lua_rawseti(store, ANCHORS, 0);
   lua_rawseti(store, ANCHORS, pair->anchor);
-  free(pair);
+  l_delete(l_rt(pair), pair, sizeof *pair);
 }
 
 /* A place in anchors and threads: a freed one, or a new one at the end. */
@@ -73,7 +88,7 @@ static int take_place(struct runtime *rt) {
 /* (light pair): in a protected call, since it allocates. */
 static int make_thread(lua_State *L) {
   struct pair *pair = lua_touserdata(L, 1);
-  struct runtime *rt = pair->rt;
+  struct runtime *rt = l_rt(pair);
   lua_State *store = rt->store;
   pair->L = lua_newthread(L);
   if (rt->mark_threads)
@@ -91,15 +106,13 @@ static int make_thread(lua_State *L) {
 }
 
 static struct pair *pair_new(lua_State *L, struct runtime *rt) {
-  struct pair *pair = calloc(1, sizeof *pair);
-  if (!pair)
-    luaL_error(L, "not enough memory");
-  pair->rt = rt;
+  struct pair *pair = l_new(L, sizeof *pair); /* beside its thread */
+  pair->own.hub = &rt->hub;
   lua_pushcfunction(L, make_thread);
   lua_pushlightuserdata(L, pair);
   if (lua_pcall(L, 1, 0, 0) == LUA_OK)
     return pair;
-  free(pair);
+  l_delete(rt, pair, sizeof *pair);
   lua_error(L);
   return NULL;
 }
@@ -143,7 +156,7 @@ struct pair *l_take_pair(lua_State *L, struct runtime *rt, int idx) {
 /* core: dead, told, nobody's parent. */
 static void released(struct greenlet *g) {
   struct pair *pair = l_pair(g);
-  struct runtime *rt = pair->rt;
+  struct runtime *rt = l_rt(pair);
   if (pair->handle) {
     pair->handle->pair = NULL;
     pair->handle->state = HANDLE_DEAD;
@@ -151,6 +164,7 @@ static void released(struct greenlet *g) {
   }
   greenlet_term(g);
   l_dismiss_sentinel(pair);
+  l_detach_notice(pair);
   if (rt->hub.traced) {
     l_push_handle(rt->store, pair);
     lua_rawsetp(rt->store, LUA_REGISTRYINDEX, &l_ended_key); /* a place that is there */

@@ -9,6 +9,12 @@
 /* The stack of rt->store: two tables by pair->anchor, two of trail.c. */
 enum { ANCHORS = 1, THREADS, ORIGINS, CANARIES };
 
+/* Has the links that greenlet.lua keeps told of the death. */
+struct notice {
+  struct link link; /* in the greenlet's links */
+  struct pair *pair;
+};
+
 /* The body of every greenlet, as core calls it: run.c. */
 void *l_run(struct greenlet *g, void *arg);
 bool l_exit_value(struct hub *hub, void *error, void **value);

@@ -202,7 +202,8 @@ static int get_loop(lua_State *L) {
 /* ---- Making ---- */
 
 static int l_raw_allocate(lua_State *L) {
-  l_new_handle(L, l_runtime(L), 1)->raw = true;
+  lua_getfield(L, 1, "__meta");
+  l_new_handle(L, l_runtime(L), 2)->raw = true;
   return 1;
 }
 
@@ -378,7 +379,7 @@ void l_open_raw(lua_State *L, struct runtime *rt) {
   l_functions(L, rt, functions);
   l_register_class(L, rt, &class);
   lua_pushlightuserdata(L, rt);
-  lua_pushvalue(L, -2);
+  lua_getfield(L, -2, "__meta");
   lua_pushcclosure(L, l_spawn_raw, 2);
   lua_setfield(L, -3, "spawn_raw");
   lua_setfield(L, -2, "greenlet");

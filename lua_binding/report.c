@@ -35,7 +35,7 @@ static lua_State *resumed_by(lua_State *thread) {
 /* Fill threads[] from the base to the innermost; returns how many. */
 static int chain(const struct pair *pair, lua_State **threads) {
   int count = 0;
-  lua_State *thread = pair->L, *at = pair == l_current(pair->rt) ? pair->at : l_innermost(pair);
+  lua_State *thread = pair->L, *at = pair == l_current(l_rt(pair)) ? pair->at : l_innermost(pair);
   while (thread && count < DEEPEST - 1) {
     threads[count++] = thread;
     if (thread == at)
@@ -52,7 +52,7 @@ void l_push_traceback(lua_State *L, struct pair *pair) {
     lua_pushliteral(L, "stack traceback:\n\t(not started)");
     return;
   }
-  if (pair == l_current(pair->rt))
+  if (pair == l_current(l_rt(pair)))
     pair->at = L;
   int count = chain(pair, threads);
   luaL_traceback(L, threads[count - 1], NULL, threads[count - 1] == L ? 1 : 0);
@@ -88,7 +88,7 @@ void l_push_place(lua_State *L, struct pair *pair) {
 static void push_join(lua_State *L, const struct greenlet *target) {
   lua_pushliteral(L, "join of ");
   l_push_handle(L, l_pair(target));
-  l_push_core(L, l_pair(target)->rt, "tostring");
+  l_push_core(L, l_rt(l_pair(target)), "tostring");
   lua_insert(L, -2);
   lua_call(L, 1, 1);
   lua_concat(L, 2);
@@ -124,7 +124,7 @@ static int core_describe(lua_State *L) {
     return 0;
   l_push_wait(L, pair);
   l_push_place(L, pair);
-  lua_pushnumber(L, pair->rt->hub.now - pair->g->wait.since);
+  lua_pushnumber(L, hub_time(&l_rt(pair)->hub) - pair->g->wait.since);
   if (!l_push_site(L, 1))
     lua_pushnil(L);
   return 4;

@@ -73,7 +73,7 @@ int l_receive_values(lua_State *L, struct runtime *rt) {
 }
 
 static void ended_raw(struct pair *pair, lua_State *L) {
-  struct runtime *rt = pair->rt;
+  struct runtime *rt = l_rt(pair);
   rt->throwing = false;
   if (pair->g->parent != &rt->hub.self && !l_send_values(L, rt, lua_gettop(L)))
     pair->g->error = (void *)(intptr_t)LUA_REFNIL;
@@ -121,7 +121,7 @@ static int box_error(lua_State *L) {
 }
 
 static void failed_raw(struct pair *pair, lua_State *L) {
-  struct runtime *rt = pair->rt;
+  struct runtime *rt = l_rt(pair);
   if (l_is_exit(L, -1)) {
     l_send_values(L, rt, 1);
     return;
@@ -139,7 +139,7 @@ static void failed_raw(struct pair *pair, lua_State *L) {
 static void failed_well(struct pair *pair, lua_State *L, int traceback) {
   lua_pushcfunction(L, l_keep_failure);
   lua_insert(L, 1);
-  lua_pushlightuserdata(L, pair->rt);
+  lua_pushlightuserdata(L, l_rt(pair));
   lua_insert(L, 2);
   l_push_handle(L, pair);
   lua_insert(L, 3);
@@ -169,7 +169,7 @@ static bool left_a_hook(lua_State *L) {
  * and may change the error.
  */
 static void ended_badly(struct pair *pair, lua_State *L) {
-  struct runtime *rt = pair->rt;
+  struct runtime *rt = l_rt(pair);
   lua_checkstack(L, 4);
   int traceback = l_is_exit(L, -1) ? LUA_REFNIL : dead_traceback(rt, L);
   pair->spoilt = left_a_hook(L);
@@ -187,7 +187,7 @@ static void ended_badly(struct pair *pair, lua_State *L) {
 /* (light pair): what a greenlet does whose trace function failed at its start */
 static int raise_at_start(lua_State *L) {
   struct pair *pair = lua_touserdata(L, 1);
-  l_unbox(L, pair->rt, greenlet_take_error(pair->g));
+  l_unbox(L, l_rt(pair), greenlet_take_error(pair->g));
   return l_error(L);
 }
 
@@ -209,7 +209,7 @@ static void *run_on(struct pair *pair, lua_State *L, int arguments) {
 /* The body of every greenlet: core calls it on the greenlet's own stack. */
 void *l_run(struct greenlet *g, void *arg) {
   struct pair *pair = arg;
-  struct runtime *rt = pair->rt;
+  struct runtime *rt = l_rt(pair);
   lua_State *L = pair->L;
   int arguments = pair->arguments;
   rt->L = L;

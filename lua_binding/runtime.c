@@ -82,7 +82,7 @@ static void start_hub(lua_State *L, struct runtime *rt) {
 /* Give main or the hub its handle, an object of the class core.<class>. */
 static void adopt(lua_State *L, struct runtime *rt, struct pair *pair, struct greenlet *g,
                   lua_State *thread, const char *class) {
-  pair->rt = rt;
+  pair->own.hub = &rt->hub;
   pair->g = g;
   pair->L = pair->at = thread;
   pair->anchor = ++rt->anchors;
@@ -116,11 +116,12 @@ static void free_pairs(struct runtime *rt) {
     greenlet_abandon(g);
     pair->handle->pair = NULL; /* later finalizers may ask */
     pair->handle->state = HANDLE_DEAD;
-    free(pair);
+    l_detach_notice(pair);
+    l_delete(rt, pair, sizeof *pair);
   }
   for (struct pair *pair; (pair = rt->free);) {
     rt->free = pair->next;
-    free(pair);
+    l_delete(rt, pair, sizeof *pair);
   }
 }
 

@@ -33,15 +33,18 @@
 
 struct handle;
 struct runtime;
+struct notice;
 struct sentinel;
 
 struct pair {
   struct greenlet own;      /* unless this is main's or the hub's */
   struct greenlet *g;       /* &own, &hub.main or &hub.self */
-  struct runtime *rt;
   lua_State *L;             /* its base thread */
   lua_State *at;            /* the innermost thread when it last gave way */
-  struct handle *handle;    /* NULL once released */
+  union {
+    struct handle *handle;  /* NULL once released */
+    struct pair *next;      /* in the free list */
+  };
   int anchor;               /* index in anchors and threads */
   int arguments;            /* on L, for the function below them */
   bool aside;               /* it has yielded its stack: see l_finish */
@@ -50,8 +53,7 @@ struct pair {
   bool ending;              /* killed by core.end_all, and not resisting */
   bool dying;               /* killed as garbage already */
   struct sentinel *sentinel; /* garbage.c */
-  struct link notice;       /* tells the links that Lua keeps */
-  struct pair *next;        /* free list */
+  struct notice *notice;    /* tells the links that Lua keeps; often NULL */
 };
 
 /* NEW: not started; has a pair only if somebody joins or links it. LIVE: has a
@@ -79,7 +81,6 @@ struct handle {
   bool packed_run;          /* UV_RUN is {run or false, arguments ..., n} */
   bool taken;               /* somebody took the error */
   bool counted;             /* the error counts for the exit status */
-  bool linked;              /* has links to be told */
   bool named;               /* tostring shows the name */
   bool has_value;
   int ident;                /* minimal_ident + 1 when asked for; else 0 */
@@ -133,6 +134,10 @@ void l_functions(lua_State *L, struct runtime *rt, const luaL_Reg *functions);
 
 /* Push a field of the table that the Lua parts share. */
 void l_push_core(lua_State *L, struct runtime *rt, const char *field);
+
+static inline struct runtime *l_rt(const struct pair *pair) {
+  return container_of(pair->own.hub, struct runtime, hub);
+}
 
 static inline struct pair *l_pair(const struct greenlet *g) {
   return g->arg;
@@ -262,12 +267,15 @@ void l_push_handle(lua_State *L, struct pair *pair);
 
 /* Take a pair for the NEW handle at idx: pair.c. */
 struct pair *l_take_pair(lua_State *L, struct runtime *rt, int idx);
+/* Memory of the state's allocator, zeroed; raises without any. */
+void *l_new(lua_State *L, size_t bytes);
+void l_delete(struct runtime *rt, void *block, size_t bytes);
 /* The same with function and arguments loaded; or the pair that it has. */
 struct pair *l_prepare(lua_State *L, struct runtime *rt, int idx);
 /* The same for one that is not to run yet: it may become garbage. */
 struct pair *l_prepare_resting(lua_State *L, struct runtime *rt, int idx);
-/* Have the links that greenlet.lua keeps told of the death. */
-void l_attach_notice(struct pair *pair);
+/* The links that greenlet.lua keeps need not be told any more. */
+void l_detach_notice(struct pair *pair);
 struct pair *l_spawn_fast(lua_State *L, struct runtime *rt, bool raw);
 /* Check the run argument at 2 of an init: raw.c. */
 void l_check_run(lua_State *L);
@@ -275,7 +283,8 @@ void l_mark_main(lua_State *L, int handle);
 int l_get_name(lua_State *L);
 int l_set_name(lua_State *L);
 int l_greenlet_tostring(lua_State *L);
-struct handle *l_new_handle(lua_State *L, struct runtime *rt, int class);
+/* Push a NEW handle with the metatable at index `meta`. */
+struct handle *l_new_handle(lua_State *L, struct runtime *rt, int meta);
 /* Kill the handle at idx, not dead, by the error at `error` (0: GreenletExit),
  * without waiting. */
 void l_kill(lua_State *L, int idx, int error);

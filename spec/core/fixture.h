@@ -176,7 +176,7 @@ static inline void close_hub(void) {
   CHECK_EQUAL(hub.refs, 0);
   CHECK_EQUAL(hub.active, 0);
   CHECK(hub.current == &hub.main);
-  CHECK(list_empty(&hub.main.errors));
+  CHECK(!hub.main.errors);
   close_subjects();
   CHECK_EQUAL(hub.timers.count, 0);
   CHECK_EQUAL(hub.greenlet_count, 0);

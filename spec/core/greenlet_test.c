@@ -329,7 +329,7 @@ static void throw_at_a_new_greenlet(void) {
   CHECK_EQUAL(greenlet_throw(&a->greenlet, err_a, NULL), -EDEADLK);
   CHECK(is_dead(a) && a->greenlet.error == err_a);
   CHECK_EQUAL(a->died_new, 1);
-  CHECK(list_empty(&hub.self.errors));
+  CHECK(!hub.self.errors);
   CHECK_EQUAL(dropped_errors, 0);
   CHECK_NOTES("");
 }
@@ -338,7 +338,7 @@ static void throw_at_a_dead_greenlet(void) {
   struct subject *a = spawn(run_note, "a");
   run_all();
   CHECK_EQUAL(greenlet_throw(&a->greenlet, err_a, NULL), -EDEADLK);
-  CHECK(list_empty(&hub.self.errors));
+  CHECK(!hub.self.errors);
   CHECK_EQUAL(dropped_errors, 1);
   clear_notes();
 }
@@ -443,7 +443,7 @@ static void error_ends_under_the_hub(void) {
   CHECK_EQUAL(greenlet_switch(&child->greenlet, NULL, NULL), -EDEADLK);
   CHECK(is_dead(parent) && parent->greenlet.error == err_a);
   CHECK_EQUAL(parent->died_new, 1);
-  CHECK(list_empty(&hub.self.errors));
+  CHECK(!hub.self.errors);
 }
 
 static void cycles_are_refused(void) {

@@ -260,7 +260,7 @@ static void kill_does_nothing(void) {
   CHECK_EQUAL(greenlet_throw(&hub.main, err_a, NULL), -ENOMEM);
   fail_no_more();
   CHECK_EQUAL(a->greenlet.state, GREENLET_WAITING);
-  CHECK(list_empty(&a->greenlet.errors) && list_empty(&hub.main.errors));
+  CHECK(!a->greenlet.errors && !hub.main.errors);
   CHECK_EQUAL(greenlet_kill(&a->greenlet, err_a), 0);
   run_all();
   CHECK(a->got == err_a);

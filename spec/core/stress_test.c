@@ -198,7 +198,7 @@ static void *run(struct greenlet *greenlet, void *arg) {
   model->begun += !model->aside;
   model->aside = false;
   steps(0);
-  if (chance(3) == 0 && list_empty(&greenlet->errors)) {
+  if (chance(3) == 0 && !greenlet->errors) {
     model->aside = true;
     CHECK_EQUAL(waiter_begin_sleep(&hub, chance(3) * 0.0001, true), 0);
     return NULL;
