@@ -58,8 +58,7 @@ static void set_canary(lua_State *L, struct runtime *rt) {
 
 static bool probe(lua_State *L, struct trail *trail) {
   trail->probed = true;
-  trail->readable = callinfo_probe(L);
-  if (trail->readable)
+  if (callinfo_probe(L))
     trail->cache = calloc(TRAIL_CACHE, sizeof *trail->cache);
   return trail->cache;
 }
@@ -76,6 +75,21 @@ static void read_sites(lua_State *L, struct trail_entry *key) {
     key->sites[key->count++] = ci->saved_pc;
   }
   key->count |= ALL_SITES;
+}
+
+/* Are those of the entry the ones that are active? */
+static bool is_here(lua_State *L, const struct trail_entry *entry) {
+  const struct call_info *ci = callinfo_innermost(L);
+  unsigned seen = 0, count = entry->count & ~ALL_SITES;
+  for (; ci && ci->previous; ci = ci->previous) {
+    if (ci->status & CALL_IS_C)
+      continue;
+    if (seen == count)
+      return seen == TRAIL_SITES && !(entry->count & ALL_SITES);
+    if (entry->sites[seen++] != ci->saved_pc)
+      return false;
+  }
+  return seen == count && (entry->count & ALL_SITES);
 }
 
 static size_t sites_bytes(const struct trail_entry *key) {
@@ -151,26 +165,41 @@ static void keep_origin(lua_State *L, struct runtime *rt, const struct trail_ent
     rt->trail.cache[place] = *key;
 }
 
-/* Push the origin of what is being made here. */
+/* Push the origin of the entry at a place of the cache. */
+static void push_kept(lua_State *L, struct runtime *rt, unsigned place) {
+  lua_rawgeti(rt->store, ORIGINS, place + 1);
+  lua_xmove(rt->store, L, 1);
+  rt->trail.last = place;
+}
+
+static void find_origin(lua_State *L, struct runtime *rt, const struct handle *spawner) {
+  struct trail *trail = &rt->trail;
+  struct trail_entry key;
+  key.generation = trail->generation;
+  key.spawner = spawner;
+  read_sites(L, &key);
+  unsigned place = place_of(&key);
+  const struct trail_entry *entry = &trail->cache[place];
+  if (entry->generation == key.generation && equal(entry, &key))
+    push_kept(L, rt, place);
+  else if (push_new_origin(L, rt))
+    keep_origin(L, rt, &key, place);
+}
+
 void l_push_origin(lua_State *L, struct runtime *rt) {
   struct trail *trail = &rt->trail;
-  if (!(trail->probed ? trail->readable && trail->cache : probe(L, trail))) {
+  const struct handle *spawner = l_current(rt)->handle;
+  if (__builtin_expect(!trail->cache, 0) && (trail->probed || !probe(L, trail))) {
     push_new_origin(L, rt);
     return;
   }
   if (!canary_lives(rt->store))
     set_canary(L, rt);
-  struct trail_entry key = {.generation = trail->generation,
-                            .spawner = l_current(rt)->handle};
-  read_sites(L, &key);
-  unsigned place = place_of(&key);
-  const struct trail_entry *entry = &trail->cache[place];
-  if (entry->generation == key.generation && equal(entry, &key)) {
-    lua_rawgeti(rt->store, ORIGINS, place + 1);
-    lua_xmove(rt->store, L, 1);
-  } else if (push_new_origin(L, rt)) {
-    keep_origin(L, rt, &key, place);
-  }
+  const struct trail_entry *last = &trail->cache[trail->last];
+  if (last->generation == trail->generation && last->spawner == spawner && is_here(L, last))
+    push_kept(L, rt, trail->last);
+  else
+    find_origin(L, rt, spawner);
 }
 
 /* ---- Reading them ---- */

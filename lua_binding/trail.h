@@ -31,8 +31,9 @@ struct trail_entry {
 struct trail {
   unsigned limit;          /* levels of a spawning stack */
   unsigned generation;
-  bool probed, readable;   /* sites can be read: see l_push_origin */
+  bool probed;             /* whether sites can be read: if not, there is no cache */
   struct trail_entry *cache; /* TRAIL_CACHE of them, or NULL */
+  unsigned last;           /* the entry that was used last: mostly the next, too */
 };
 
 #endif
