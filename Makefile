@@ -58,9 +58,20 @@ $(BUILD)/lua_binding/%.o: lua_binding/%.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(LUA_CFLAGS) -MMD -c -o $@ $<
 
-$(BUILD)/lua_binding/embedded.o: lua_binding/embedded.S $(BINDING_LUA)
+$(BUILD)/lua_binding/embedded.o: lua_binding/embedded.S $(BINDING_LUA) \
+    $(BINDING_LUA:%.lua=$(BUILD)/%.luac)
 	@mkdir -p $(@D)
-	$(CC) $(ASFLAGS) -I. -c -o $@ $<
+	$(CC) $(ASFLAGS) -DPRECOMPILED -I. -I$(BUILD) -c -o $@ $<
+
+# The Lua parts as bytecode, with the names and lines that tracebacks show, and who compiled them.
+$(BUILD)/lua_binding/%.luac: lua_binding/%.lua $(BUILD)/lua_binding/compiler
+	@mkdir -p $(@D)
+	$(LUA) -e 'part = assert(load(assert(io.open("$<")):read("a"), "=[greenlet.$*]"))' \
+	  -e 'assert(assert(io.open("$@", "wb")):write(string.dump(part)))'
+
+$(BUILD)/lua_binding/compiler:
+	@mkdir -p $(@D)
+	$(LUA) -v | tr -d '\n' >$@
 
 $(BUILD)/core/%.o: core/%.c
 	@mkdir -p $(@D)

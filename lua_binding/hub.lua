@@ -32,6 +32,12 @@ local function text(value)
   return ("(error object is a %s value whose __tostring fails)"):format(core.typename(value))
 end
 
+-- The same, short enough for the middle of a line.
+function core.safe_text(value)
+  local ok, result = core.pcall(core.tostring, value)
+  return ok and result or "(?)"
+end
+
 local function message(err)
   if type(err) == "string" or type(err) == "number" then return core.tostring(err) end
   local meta = core.rawmetatable(err)
@@ -98,6 +104,9 @@ function core.callback_failed(context, err, traceback)
   if counts(err) then core.count_failure() end
   handle(context, err, traceback)
 end
+
+--- LoopExit for the main greenlet, which nothing can wake: report.lua has it.
+function core.loop_exit() return core.report() end
 
 --- Print the failures of greenlets. In the hub, before their links are told.
 function core.print_reports()

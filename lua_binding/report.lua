@@ -4,11 +4,6 @@ local core = ...
 
 local MOST_LINES = 1000
 
-function core.safe_text(value)
-  local ok, text = core.pcall(core.tostring, value)
-  return ok and text or "(?)"
-end
-
 local function line(g)
   local what, where, seconds, spawned = core.describe(g)
   if not what then return nil end
@@ -21,7 +16,7 @@ end
 --- LoopExit for the main greenlet, which nothing can wake: its message names
 -- every greenlet that is blocked, what it waits for, where, for how long, and
 -- where it was spawned.
-function core.loop_exit()
+return function()
   local list = core.greenlets()
   local lines = { "this operation would block forever", line(core.main()) }
   for i, g in ipairs(list) do

@@ -11,6 +11,7 @@
 #include "lua_binding/runtime.h"
 
 enum { DEFAULT_SLOTS = 64, DEFAULT_SLOT_BYTES = 4 << 20, DEFAULT_TRAIL = 10 };
+enum { CORE_FIELDS = 128 }; /* about as many as the Lua parts share */
 
 static char runtime_key;
 
@@ -20,25 +21,6 @@ struct runtime *l_find_runtime(lua_State *L) {
   lua_pop(L, 1);
   return rt;
 }
-
-/* ---- The Lua parts ---- */
-
-#define PART(name) extern const char text_##name[], text_##name##_end[];
-PART(class) PART(greenlet) PART(wait) PART(hub) PART(timeout) PART(signal) PART(report)
-PART(module)
-#undef PART
-
-/* Run a part with the shared table as its argument; one result. */
-static void run_part(lua_State *L, struct runtime *rt, const char *name, const char *text,
-                     const char *end, int results) {
-  lua_pushfstring(L, "=[greenlet.%s]", name);
-  if (luaL_loadbuffer(L, text, (size_t)(end - text), lua_tostring(L, -1)) != LUA_OK)
-    lua_error(L);
-  lua_remove(L, -2);
-  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->core_ref);
-  lua_call(L, 1, results);
-}
-#define RUN_PART(name, results) run_part(L, rt, #name, text_##name, text_##name##_end, results)
 
 /* ---- Opening ---- */
 
@@ -158,14 +140,15 @@ static struct runtime *new_runtime(lua_State *L) {
   rt->aux = new_thread(L);
   rt->hub_L = new_thread(L);
   rt->trail.limit = DEFAULT_TRAIL;
-  lua_newtable(L);
+  lua_createtable(L, 0, CORE_FIELDS);
   rt->core_ref = luaL_ref(L, LUA_REGISTRYINDEX);
   return rt;
 }
 
 static void open_classes(lua_State *L, struct runtime *rt) {
+  l_open_parts(L, rt);
   l_object_open(L, rt);
-  RUN_PART(class, 0);
+  l_run_part(L, rt, "class", 0);
   l_open_errors(L, rt);
   l_open_raw(L, rt);
   l_open_greenlet(L, rt);
@@ -179,12 +162,11 @@ static void open_classes(lua_State *L, struct runtime *rt) {
 }
 
 static void open_lua_parts(lua_State *L, struct runtime *rt) {
-  RUN_PART(hub, 0);
-  RUN_PART(greenlet, 0);
-  RUN_PART(wait, 0);
-  RUN_PART(timeout, 0);
-  RUN_PART(signal, 0);
-  RUN_PART(report, 0);
+  l_run_part(L, rt, "hub", 0);
+  l_run_part(L, rt, "greenlet", 0);
+  l_run_part(L, rt, "wait", 0);
+  l_run_part(L, rt, "timeout", 0);
+  l_run_part(L, rt, "signal", 0);
   l_push_core(L, rt, "print_reports");
   rt->print_reports_ref = luaL_ref(L, LUA_REGISTRYINDEX);
 }
@@ -206,7 +188,7 @@ static struct runtime *open_runtime(lua_State *L) {
   l_open_garbage(L, rt);
   open_lua_parts(L, rt);
   l_open_interrupt(L, rt);
-  RUN_PART(module, 1);
+  l_run_part(L, rt, "module", 1);
   lua_rawgeti(L, LUA_REGISTRYINDEX, rt->core_ref);
   lua_pushvalue(L, -2);
   lua_setfield(L, -2, "module");

@@ -156,6 +156,12 @@ static inline struct pair *l_current(const struct runtime *rt) {
   return l_pair(rt->hub.current);
 }
 
+/* ---- The Lua parts: parts.c ---- */
+
+/* Run a part with the shared table as its argument. */
+void l_run_part(lua_State *L, struct runtime *rt, const char *name, int results);
+void l_open_parts(lua_State *L, struct runtime *rt);
+
 /* ---- Objects: object.c ---- */
 
 /* The userdata at idx if it is of our kind, else NULL. Kinds are told by the

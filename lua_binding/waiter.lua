@@ -1,0 +1,126 @@
+--- The state of one wait for many objects: wait.lua has who uses it.
+
+local core = ...
+
+local waiter = {}
+
+function waiter.check_list(list, argument, name)
+  if type(list) ~= "table" then
+    core.argerror(argument, name, "list expected, got " .. core.typename(list))
+  end
+  for i, object in ipairs(list) do
+    local ok, rawlink = core.pcall(function() return object.rawlink, object.unlink end)
+    if not ok or not core.callable(rawlink) then
+      core.argerror(argument, name,
+        ("item %d has no rawlink: %s"):format(i, core.typename(object)))
+    end
+  end
+end
+
+function waiter.check_count(count, argument, name)
+  if count == nil then return end
+  core.check_integer(argument, name, count)
+  if count < 0 then core.argerror(argument, name, "count must not be negative") end
+end
+
+local function describe(objects)
+  local first = objects[1]
+  if #objects == 1 then return core.safe_text(first) end
+  return ("%d objects, the first of them %s"):format(#objects, core.safe_text(first))
+end
+
+-- A rawlink that does not take a greenlet's error: waiting is not asking.
+local function link_quietly(object, f)
+  if core.is_greenlet(object) then
+    core.add_link(object, f, "rawlink", true)
+  else
+    object:rawlink(f)
+  end
+end
+
+-- The state of one wait: links all objects, collects those that become ready.
+local Waiter = {}
+Waiter.__index = Waiter
+
+function waiter.new(objects, timeout)
+  local self = setmetatable({
+    objects = table.move(objects, 1, #objects, 1, {}),
+    first = 1, last = 0, ready = {}, what = describe(objects), timeout = timeout,
+  }, Waiter)
+  self.notify = function(object)
+    self.last = self.last + 1
+    self.ready[self.last] = object
+    local waiting = self.waiting
+    self.waiting = nil
+    if waiting then core.unpark(waiting) end
+  end
+  if type(timeout) == "number" then self.deadline = core.clock() + timeout end
+  return self
+end
+
+function Waiter:link()
+  for i, object in ipairs(self.objects) do
+    link_quietly(object, self.notify)
+    self.linked = i
+  end
+end
+
+function Waiter:unlink()
+  for i = 1, self.linked or 0 do
+    local object = self.objects[i]
+    if core.is_greenlet(object) then
+      core.remove_link(object, self.notify)
+    else
+      object:unlink(self.notify)
+    end
+  end
+  self.linked = 0
+end
+
+function Waiter:__close() self:unlink() end
+
+-- Those that are ready already are told in the hub, at its next turn: a poll
+-- must let that happen.
+local function remaining(self)
+  if not self.deadline then return self.timeout end
+  local seconds = self.deadline - core.clock()
+  return seconds > 0 and seconds or 0
+end
+
+function Waiter:next()
+  while self.first > self.last do
+    local time = remaining(self)
+    if time == 0 then
+      if self.polled then return nil end
+      self.polled = true
+      core.sleep(0)
+    else
+      self.waiting = core.getcurrent()
+      local woken = core.park(self.what, time)
+      self.waiting = nil
+      if not woken and self.first > self.last then return nil end
+    end
+  end
+  local object = self.ready[self.first]
+  self.ready[self.first] = nil
+  self.first = self.first + 1
+  return object
+end
+
+--- The ready ones of `objects`, at most `count`, in the order of readiness.
+function waiter.collect(objects, timeout, count, each)
+  local list = {}
+  count = count and math.min(count, #objects) or #objects
+  if count == 0 then return list end
+  local self <close> = waiter.new(objects, timeout)
+  self:link()
+  while #list < count do
+    local object = self:next()
+    if object == nil then break end
+    list[#list + 1] = object
+    if each then each(object) end
+  end
+  return list
+end
+
+return waiter
