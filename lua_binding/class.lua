@@ -10,10 +10,12 @@ local function is_class(value)
   return type(meta) == "table" and rawget(meta, "__is_class") == true
 end
 
+local weak = { __mode = "k" }
+
 local function heirs(class)
   local list = rawget(class, "__heirs")
   if not list then
-    list = setmetatable({}, { __mode = "k" })
+    list = setmetatable({}, weak)
     rawset(class, "__heirs", list)
   end
   return list
@@ -63,25 +65,25 @@ local function assign_accessor(class, key, value)
   end
 end
 
--- The metatable of a class (of itself, not of its instances).
-local function metatable(super)
-  return {
-    __name = "class", __is_class = true, __index = super, __call = core.construct,
-    __tostring = function(class) return "class " .. class.__name end,
-    __newindex = function(class, key, value)
-      if key == "__index" or key == "__newindex" then
-        assign_accessor(class, key, value)
-      else
-        assign(class, key, value)
-      end
-    end,
-  }
+local function name(class) return "class " .. class.__name end
+
+local function assign_any(class, key, value)
+  if key == "__index" or key == "__newindex" then
+    assign_accessor(class, key, value)
+  else
+    assign(class, key, value)
+  end
 end
 
-local root = {}
-root.__name = "class"
+local root = { __name = "class" }
 root.__meta = { __name = "class", __index = root, __class = root, __ancestors = { [root] = true } }
-setmetatable(root, metatable(nil))
+
+-- The metatable of a class (of itself, not of its instances). Every class has
+-- one like it, whose __index is its super.
+setmetatable(root, {
+  __name = "class", __is_class = true, __call = core.construct, __tostring = name,
+  __newindex = assign_any,
+})
 
 function root:init() end
 
@@ -90,6 +92,13 @@ rawset(root, "__tostring", function(self)
   return ("<%s at %p>"):format(core.rawmetatable(self).__name, self)
 end)
 root.__meta.__tostring = root.__tostring
+
+-- Make a table with a __name a class.
+function core.derive(super, class)
+  core.set_super(super, class)
+  heirs(super)[class] = true
+  return class
+end
 
 --- Derive a class.
 -- @param name string: what tostring and error messages call its instances
@@ -100,17 +109,7 @@ function root:extend(name)
   if type(name) ~= "string" then
     core.argerror(1, "extend", "string expected, got " .. core.typename(name))
   end
-  local class = { super = self, __name = name }
-  local meta = {}
-  for key, value in pairs(self.__meta) do meta[key] = value end
-  meta.__name, meta.__class = name, class
-  meta.__ancestors = { [class] = true }
-  for ancestor in pairs(self.__meta.__ancestors) do meta.__ancestors[ancestor] = true end
-  class.__meta = meta
-  setmetatable(class, metatable(self))
-  meta.__index = core.accessor(class, "__index")
-  meta.__newindex = core.accessor(class, "__newindex")
-  heirs(self)[class] = true
+  local class = core.derive(self, { __name = name })
   local extended = self.__extended
   if extended then extended(class) end
   return class

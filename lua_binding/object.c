@@ -238,27 +238,33 @@ static int object_newindex(lua_State *L) {
   return 0;
 }
 
-static void push_attributes(lua_State *L, const char *field) {
-  if (lua_getfield(L, 1, field) != LUA_TTABLE) {
+static void push_attributes(lua_State *L, int class, const char *field) {
+  if (lua_getfield(L, class, field) != LUA_TTABLE) {
     lua_pop(L, 1);
     lua_newtable(L);
   }
 }
 
+/* Push what the metatable of the class's instances has for the event. */
+static void push_accessor(lua_State *L, int class, const char *event) {
+  bool index = strcmp(event, "__index") == 0;
+  lua_getfield(L, class, "__object");
+  bool object = lua_toboolean(L, -1);
+  lua_pop(L, 1);
+  if (object) {
+    lua_pushvalue(L, class);
+    push_attributes(L, class, index ? "__getters" : "__setters");
+    push_attributes(L, class, "__getters");
+    lua_pushcclosure(L, index ? object_index : object_newindex, 3);
+  } else if (lua_getfield(L, class, event) == LUA_TNIL && index) {
+    lua_pop(L, 1);
+    lua_pushvalue(L, class);
+  }
+}
+
 /* core.accessor(class, "__index" | "__newindex"): for its metatable */
 static int core_accessor(lua_State *L) {
-  const char *event = luaL_checkstring(L, 2);
-  bool index = strcmp(event, "__index") == 0;
-  lua_getfield(L, 1, "__object");
-  if (lua_toboolean(L, -1)) {
-    lua_pushvalue(L, 1);
-    push_attributes(L, index ? "__getters" : "__setters");
-    push_attributes(L, "__getters");
-    lua_pushcclosure(L, index ? object_index : object_newindex, 3);
-    return 1;
-  }
-  if (lua_getfield(L, 1, event) == LUA_TNIL && index)
-    lua_pushvalue(L, 1);
+  push_accessor(L, 1, luaL_checkstring(L, 2));
   return 1;
 }
 
@@ -289,58 +295,126 @@ static int core_construct(lua_State *L) {
 
 /* ---- Classes ---- */
 
-static void set_attributes(lua_State *L, struct runtime *rt, const char *field,
+static int count_fields(lua_State *L, int idx) {
+  int count = 0;
+  for (lua_pushnil(L); lua_next(L, idx); lua_pop(L, 1))
+    count++;
+  return count;
+}
+
+static int count_functions(const luaL_Reg *functions) {
+  int count = 0;
+  while (functions && functions[count].name)
+    count++;
+  return count;
+}
+
+/* Push a copy of the table at idx, absolute, with room for more fields. */
+static void push_copy(lua_State *L, int idx, int more) {
+  lua_createtable(L, 0, count_fields(L, idx) + more);
+  for (lua_pushnil(L); lua_next(L, idx);) {
+    lua_pushvalue(L, -2);
+    lua_insert(L, -2);
+    lua_rawset(L, -4);
+  }
+}
+
+/* Push the metatable of a class at 2, which is to be like that of its super. */
+static void push_class_metatable(lua_State *L) {
+  lua_getmetatable(L, 1);
+  push_copy(L, lua_gettop(L), 0);
+  lua_remove(L, -2);
+  lua_pushvalue(L, 1);
+  lua_setfield(L, -2, "__index");
+}
+
+/* The ancestors of the class at 2: those in the metatable, and itself. */
+static void set_ancestors(lua_State *L, int meta) {
+  lua_getfield(L, meta, "__ancestors");
+  push_copy(L, lua_gettop(L), 1);
+  lua_pushvalue(L, 2);
+  lua_pushboolean(L, true);
+  lua_rawset(L, -3);
+  lua_setfield(L, meta, "__ancestors");
+  lua_pop(L, 1);
+}
+
+/* core.set_super(super, class): make a table that has a __name a class */
+static int core_set_super(lua_State *L) {
+  enum { SUPER = 1, OWN, SUPER_META, META };
+  lua_settop(L, 2);
+  lua_getfield(L, SUPER, "__meta");
+  push_copy(L, SUPER_META, 1);
+  set_ancestors(L, META);
+  lua_pushvalue(L, OWN);
+  lua_setfield(L, META, "__class");
+  lua_getfield(L, OWN, "__name");
+  lua_setfield(L, META, "__name");
+  lua_pushvalue(L, SUPER);
+  lua_setfield(L, OWN, "super");
+  lua_pushvalue(L, META);
+  lua_setfield(L, OWN, "__meta");
+  push_class_metatable(L);
+  lua_setmetatable(L, OWN);
+  push_accessor(L, OWN, "__index");
+  lua_setfield(L, META, "__index");
+  push_accessor(L, OWN, "__newindex");
+  lua_setfield(L, META, "__newindex");
+  return 0;
+}
+
+/* Set a table in the class on top: the attributes of the parent and more. */
+static void set_attributes(lua_State *L, struct runtime *rt, int parent, const char *field,
                            const luaL_Reg *functions) {
-  int class = lua_gettop(L);
-  lua_newtable(L);
-  if (lua_getfield(L, class, field) == LUA_TTABLE) {
-    for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
-      lua_pushvalue(L, -2);
-      lua_pushvalue(L, -2);
-      lua_rawset(L, -6);
+  int more = count_functions(functions);
+  if (lua_getfield(L, parent, field) == LUA_TTABLE)
+    push_copy(L, lua_gettop(L), more);
+  else
+    lua_createtable(L, 0, more);
+  l_functions(L, rt, functions);
+  lua_setfield(L, -3, field);
+  lua_pop(L, 1);
+}
+
+/* The metamethods among the methods of the class on top go to its instances. */
+static void set_metamethods(lua_State *L, const luaL_Reg *methods) {
+  lua_getfield(L, -1, "__meta");
+  for (; methods && methods->name; methods++) {
+    if (strncmp(methods->name, "__", 2) == 0) {
+      lua_getfield(L, -2, methods->name);
+      lua_setfield(L, -2, methods->name);
     }
   }
   lua_pop(L, 1);
-  l_functions(L, rt, functions);
-  lua_pushstring(L, field);
-  lua_insert(L, -2);
-  lua_rawset(L, class);
 }
 
-static void set_accessor(lua_State *L, const char *event) {
-  lua_getfield(L, -1, "__meta");
-  lua_pushcfunction(L, core_accessor);
-  lua_pushvalue(L, -3);
-  lua_pushstring(L, event);
-  lua_call(L, 2, 1);
-  lua_setfield(L, -2, event);
-  lua_pop(L, 1);
-}
+enum { CLASS_FIELDS = 8 }; /* of any class: super, __name, __meta ... */
 
+/* The table is complete before it becomes a class, which hears of what is
+ * assigned to it, at a price. */
 void l_register_class(lua_State *L, struct runtime *rt, const struct l_class *class) {
+  const luaL_Reg fields[] = {{class->allocate ? "__new" : NULL, class->allocate}, {NULL, NULL}};
+  l_push_core(L, rt, "derive");
   l_push_core(L, rt, class->parent);
-  lua_getfield(L, -1, "extend");
-  lua_insert(L, -2);
+  int parent = lua_gettop(L);
+  lua_createtable(L, 0, count_functions(class->methods) + CLASS_FIELDS);
   lua_pushstring(L, class->name);
-  lua_call(L, 2, 1);
+  lua_setfield(L, -2, "__name");
   lua_pushboolean(L, true);
   lua_setfield(L, -2, "__object");
-  if (class->allocate) {
-    luaL_Reg allocate[] = {{"__new", class->allocate}, {NULL, NULL}};
-    l_functions(L, rt, allocate);
-  }
+  l_functions(L, rt, fields);
   l_functions(L, rt, class->methods);
-  set_attributes(L, rt, "__getters", class->getters);
-  set_attributes(L, rt, "__setters", class->setters);
-  set_accessor(L, "__index");
-  set_accessor(L, "__newindex");
+  set_attributes(L, rt, parent, "__getters", class->getters);
+  set_attributes(L, rt, parent, "__setters", class->setters);
+  lua_call(L, 2, 1);
+  set_metamethods(L, class->methods);
 }
 
 int l_object_open(lua_State *L, struct runtime *rt) {
   static const luaL_Reg functions[] = {
       {"argerror", core_argerror},   {"typename", core_typename},
       {"rawmetatable", core_rawmetatable}, {"accessor", core_accessor},
-      {"construct", core_construct}, {NULL, NULL},
+      {"construct", core_construct}, {"set_super", core_set_super}, {NULL, NULL},
   };
   lua_rawgeti(L, LUA_REGISTRYINDEX, rt->core_ref);
   /* Without upvalue: accessor and construct are also called as plain C. */

@@ -388,13 +388,20 @@ static int l_watcher_tostring(lua_State *L) {
 
 /* ---- Making: methods of the loop ---- */
 
-/* A new watcher of the kind's class, upvalue 2. */
-static struct l_watcher *new_watcher(lua_State *L) {
+static void push_class(lua_State *L, struct runtime *rt, enum watcher_kind kind);
+
+/* A new watcher. Its class is upvalue 2 of the constructor, from the first on. */
+static struct l_watcher *new_watcher(lua_State *L, enum watcher_kind kind) {
+  struct runtime *rt = l_runtime(L);
   l_check_kind(L, 1, &loop_kind, "loop");
+  if (lua_isnil(L, lua_upvalueindex(2))) {
+    push_class(L, rt, kind);
+    lua_replace(L, lua_upvalueindex(2));
+  }
   struct l_watcher *watcher = l_new_object(L, lua_upvalueindex(2), sizeof *watcher,
                                            UV_WATCHER_COUNT, &watcher_kind_tag);
-  watcher->rt = l_runtime(L);
-  l_check_started(L, watcher->rt);
+  watcher->rt = rt;
+  l_check_started(L, rt);
   watcher->self = LUA_NOREF;
   return watcher;
 }
@@ -417,7 +424,7 @@ static int l_loop_io(lua_State *L) {
   int events = masks[luaL_checkoption(L, 3, NULL, names)];
   luaL_argcheck(L, fd >= 0 && fd <= INT_MAX, 2, "file descriptor out of range");
   lua_settop(L, 5);
-  struct l_watcher *watcher = new_watcher(L);
+  struct l_watcher *watcher = new_watcher(L, WATCHER_IO);
   watcher_init_io(&watcher->watcher, &watcher->rt->hub, (int)fd, events);
   return finish(L, watcher, 4);
 }
@@ -426,7 +433,7 @@ static int l_loop_timer(lua_State *L) {
   double after = l_check_seconds(L, 2);
   double repeat = lua_isnoneornil(L, 3) ? 0 : l_check_seconds(L, 3);
   lua_settop(L, 5);
-  struct l_watcher *watcher = new_watcher(L);
+  struct l_watcher *watcher = new_watcher(L, WATCHER_TIMER);
   watcher_init_timer(&watcher->watcher, &watcher->rt->hub, after, repeat);
   return finish(L, watcher, 4);
 }
@@ -434,7 +441,7 @@ static int l_loop_timer(lua_State *L) {
 static int l_loop_signal(lua_State *L) {
   lua_Integer number = luaL_checkinteger(L, 2);
   lua_settop(L, 4);
-  struct l_watcher *watcher = new_watcher(L);
+  struct l_watcher *watcher = new_watcher(L, WATCHER_SIGNAL);
   if (number < 0 || number > INT_MAX ||
       watcher_init_signal(&watcher->watcher, &watcher->rt->hub, (int)number) < 0)
     return luaL_argerror(L, 2, "no signal that can be watched");
@@ -445,7 +452,7 @@ static int l_loop_child(lua_State *L) {
   lua_Integer pid = luaL_checkinteger(L, 2);
   luaL_argcheck(L, pid > 0 && pid <= INT_MAX, 2, "pid out of range");
   lua_settop(L, 4);
-  struct l_watcher *watcher = new_watcher(L);
+  struct l_watcher *watcher = new_watcher(L, WATCHER_CHILD);
   watcher_init_child(&watcher->watcher, &watcher->rt->hub, (int)pid);
   return finish(L, watcher, 3);
 }
@@ -456,7 +463,7 @@ static int l_loop_stat(lua_State *L) {
   luaL_argcheck(L, strlen(path) == length, 2, "path contains zeros");
   double interval = lua_isnoneornil(L, 3) ? 0 : l_check_seconds(L, 3);
   lua_settop(L, 5);
-  struct l_watcher *watcher = new_watcher(L);
+  struct l_watcher *watcher = new_watcher(L, WATCHER_STAT);
   lua_pushvalue(L, 2); /* libev keeps the pointer */
   lua_setiuservalue(L, -2, UV_PATH);
   watcher_init_stat(&watcher->watcher, &watcher->rt->hub, path, interval);
@@ -465,7 +472,7 @@ static int l_loop_stat(lua_State *L) {
 
 static int make_plain(lua_State *L, enum watcher_kind kind) {
   lua_settop(L, 3);
-  struct l_watcher *watcher = new_watcher(L);
+  struct l_watcher *watcher = new_watcher(L, kind);
   watcher_init(&watcher->watcher, &watcher->rt->hub, kind);
   return finish(L, watcher, 2);
 }
@@ -521,21 +528,35 @@ static const struct {
     [WATCHER_FORK] = {none, none, none, l_loop_fork},
 };
 
-/* Adds the constructors to core.loop_methods, which loop.c has made. */
-void l_open_watcher(lua_State *L, struct runtime *rt) {
+/* Register the class that all watchers derive from, unless it is. */
+static void register_base(lua_State *L, struct runtime *rt) {
   static const struct l_class base = {"watcher", "class", NULL, methods, getters, setters};
   lua_rawgeti(L, LUA_REGISTRYINDEX, rt->core_ref);
-  int core = lua_gettop(L);
-  l_register_class(L, rt, &base);
-  lua_setfield(L, core, "watcher");
-  lua_getfield(L, core, "Loop");
-  for (size_t kind = 0; kind < sizeof kinds / sizeof *kinds; kind++) {
-    const struct l_class class = {kind_names[kind], "watcher", NULL, kinds[kind].methods,
-                                  kinds[kind].getters, kinds[kind].setters};
-    lua_pushlightuserdata(L, rt);
-    l_register_class(L, rt, &class);
-    lua_pushcclosure(L, kinds[kind].make, 2);
-    lua_setfield(L, -2, kind_names[kind]);
+  if (lua_getfield(L, -1, "watcher") == LUA_TNIL) {
+    l_register_class(L, rt, &base);
+    lua_setfield(L, -3, "watcher");
   }
-  lua_settop(L, core - 1);
+  lua_pop(L, 2);
+}
+
+/* Push the class of a kind, registered: few programs need more than one kind,
+ * and eleven classes take as long as all others together. */
+static void push_class(lua_State *L, struct runtime *rt, enum watcher_kind kind) {
+  const struct l_class class = {kind_names[kind], "watcher", NULL, kinds[kind].methods,
+                                kinds[kind].getters, kinds[kind].setters};
+  register_base(L, rt);
+  l_register_class(L, rt, &class);
+}
+
+/* Adds the constructors to core.Loop, which loop.c has made. */
+void l_open_watcher(lua_State *L, struct runtime *rt) {
+  l_push_core(L, rt, "Loop");
+  for (size_t kind = 0; kind < sizeof kinds / sizeof *kinds; kind++) {
+    lua_pushstring(L, kind_names[kind]);
+    lua_pushlightuserdata(L, rt);
+    lua_pushnil(L);
+    lua_pushcclosure(L, kinds[kind].make, 2);
+    lua_rawset(L, -3);
+  }
+  lua_pop(L, 1);
 }
