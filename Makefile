@@ -42,7 +42,7 @@ CORE_TESTS    = $(CORE_TEST_SRC:%.c=$(BUILD)/%)
 all: deps $(BUILD)/greenlua $(BUILD)/greenlet.so ## build the program and the module (the default)
 
 $(BUILD)/greenlua: $(CMD_OBJ) $(BINDING_OBJ) $(CORE_OBJ)
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LUA_LIBS) -lev -lreadline
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LUA_LIBS) -l:libev.a
 
 $(BUILD)/greenlet.so: $(BINDING_OBJ) $(CORE_OBJ)
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -shared -Wl,-z,nodelete -o $@ $^ -lev

@@ -6,13 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <readline/history.h>
-#include <readline/readline.h>
-
 #include <lauxlib.h>
 #include <lua.h>
 #include <lualib.h>
 
+#include "cmd/line.h"
 #include "cmd/script.h"
 
 /* load_line's answer when there is no more input; no status of Lua's. */
@@ -27,13 +25,13 @@ static const char *push_prompt(lua_State *L, bool first) {
   return prompt;
 }
 
-/* Readline serves terminals and pipes alike, as in Debian's lua5.4. At the
- * prompt Ctrl-C ends the program, as there: no Lua runs that the binding's
- * handler could interrupt. */
+/* Terminals and pipes are served alike, as in Debian's lua5.4. At the prompt
+ * Ctrl-C ends the program, as there: no Lua runs that the binding's handler
+ * could interrupt. */
 static char *read_line(const char *prompt) {
   struct sigaction during = {.sa_handler = SIG_DFL}, before;
   sigaction(SIGINT, &during, &before);
-  char *line = readline(prompt);
+  char *line = line_read(prompt);
   sigaction(SIGINT, &before, NULL);
   return line;
 }
@@ -61,7 +59,7 @@ static int load_expression(lua_State *L) {
   if (status != LUA_OK)
     lua_pop(L, 1);
   else if (line[0] != '\0')
-    add_history(line);
+    line_remember(line);
   return status;
 }
 
@@ -84,7 +82,7 @@ static int load_statement(lua_State *L) {
     int status = luaL_loadbuffer(L, code, length, "=stdin");
     bool incomplete = is_incomplete(L, status);
     if (!incomplete || !push_line(L, false)) {
-      add_history(code);
+      line_remember(code);
       return status;
     }
     lua_remove(L, -2); /* the error */
@@ -120,7 +118,6 @@ static void print_values(lua_State *L) {
 
 void repl_run(lua_State *L) {
   const char *program = script_name_program(NULL);
-  rl_readline_name = "lua"; /* users have settings for it in their inputrc */
   int status;
   while ((status = load_line(L)) != NO_INPUT) {
     if (status == LUA_OK)

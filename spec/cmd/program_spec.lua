@@ -289,6 +289,17 @@ describe("greenlua", function()
       assert.equal(0, result.status)
     end)
 
+    -- Here no library can be loaded by name.
+    it("works without readline", function()
+      local result = greenlua {
+        files = { ["none.c"] = "void *dlopen(void) { return 0; }\n" },
+        shell = "${CC:-cc} -w -shared -fPIC -o none.so none.c && LD_PRELOAD=$PWD/none.so lua -i",
+        stdin = "x =\n1\nx + 1",
+      }
+      assert.matches("\n> >> > 2\n> \n$", result.stdout)
+      assert.same({ "", 0 }, { result.stderr, result.status })
+    end)
+
     -- Stock 5.4.4 loses the message and prints "(null)", or the second prompt.
     it("says what is wrong with a statement that the input's end cuts off", function()
       local result = greenlua { args = { "-i" }, stdin = "for i = 1, 2 do" }

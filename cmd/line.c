@@ -1,0 +1,56 @@
+#include "cmd/line.h"
+
+#include <dlfcn.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <readline/history.h>
+#include <readline/readline.h>
+
+/* A shared library is named after the version of its interface. */
+#define TEXT(number) #number
+#define LIBRARY(major) "libreadline.so." TEXT(major)
+
+/* NULL as long as the library is not there. */
+static __typeof__(readline) *read_by_readline;
+static __typeof__(add_history) *add_to_history;
+
+static void load_readline(void) {
+  static bool tried;
+  if (tried)
+    return;
+  tried = true;
+  void *library = dlopen(LIBRARY(RL_VERSION_MAJOR), RTLD_NOW);
+  const char **name = library ? dlsym(library, "rl_readline_name") : NULL;
+  if (!name)
+    return;
+  *name = "lua"; /* users have settings for it in their inputrc */
+  *(void **)&read_by_readline = dlsym(library, "readline");
+  *(void **)&add_to_history = dlsym(library, "add_history");
+}
+
+static char *read_plainly(const char *prompt) {
+  char *line = NULL;
+  size_t room = 0;
+  fputs(prompt, stdout);
+  fflush(stdout);
+  ssize_t length = getline(&line, &room, stdin);
+  if (length < 0) {
+    free(line);
+    return NULL;
+  }
+  if (length > 0 && line[length - 1] == '\n')
+    line[length - 1] = '\0';
+  return line;
+}
+
+char *line_read(const char *prompt) {
+  load_readline();
+  return read_by_readline ? read_by_readline(prompt) : read_plainly(prompt);
+}
+
+void line_remember(const char *text) {
+  if (add_to_history)
+    add_to_history(text);
+}
