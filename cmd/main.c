@@ -39,13 +39,14 @@ static void set_arg(lua_State *L, const struct options *options) {
 }
 
 /* Were a standard stream closed, a descriptor of the loop's would get its
- * number, and scripts would read or write that. So occupy the numbers as long
+ * number, and scripts would read or write that. So occupy the number as long
  * as the binding starts: it opens its loop then. */
 static void install_binding(lua_State *L) {
-  int taken[STDERR_FILENO + 2], count = 0;
-  do {
-    taken[count] = open("/dev/null", O_RDWR | O_CLOEXEC);
-  } while (taken[count] >= 0 && taken[count++] <= STDERR_FILENO);
+  int taken[STDERR_FILENO + 1], count = 0;
+  for (int stream = STDIN_FILENO; stream <= STDERR_FILENO; stream++) {
+    if (fcntl(stream, F_GETFD) < 0)
+      taken[count++] = open("/dev/null", O_RDWR | O_CLOEXEC);
+  }
   binding_install(L);
   while (count > 0)
     close(taken[--count]);
@@ -61,10 +62,12 @@ static int prepare(lua_State *L) {
     lua_pushboolean(L, true);
     lua_setfield(L, LUA_REGISTRYINDEX, "LUA_NOENV");
   }
+  lua_gc(L, LUA_GCSTOP); /* what comes now is here to stay */
   luaL_openlibs(L);
   set_arg(L, options);
-  lua_gc(L, LUA_GCGEN, 0, 0);
   install_binding(L);
+  lua_gc(L, LUA_GCRESTART);
+  lua_gc(L, LUA_GCGEN, 0, 0);
   return 0;
 }
 
