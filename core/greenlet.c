@@ -174,7 +174,7 @@ static void tell_links(struct greenlet *greenlet) {
   hub_call(greenlet->hub, &greenlet->ready);
 }
 
-static void stop_timeouts(struct greenlet *greenlet) {
+__attribute__((cold, noinline)) static void stop_timeouts(struct greenlet *greenlet) {
   while (!list_empty(&greenlet->timeouts)) {
     struct timeout *timeout = container_of(greenlet->timeouts.next, struct timeout, node);
     timeout_stop(timeout);

@@ -18,6 +18,9 @@
 #define MADV_GUARD_INSTALL 102 /* Linux 6.13 */
 #endif
 
+/* Kept out of line of the switches, which are inlined in hot functions. */
+#define COLD __attribute__((cold, noinline))
+
 enum {
   GUARD_PAGES = 4,
   SCRATCH_BYTES = 64 * 1024,
@@ -73,7 +76,7 @@ static int slot_init(const struct stack_pool *pool, struct slot *slot, char *mem
 }
 
 /* A slot outside the pool's array, for a pinned stack or as scratch. */
-static struct slot *slot_new(struct stack_pool *pool, size_t bytes) {
+COLD static struct slot *slot_new(struct stack_pool *pool, size_t bytes) {
   struct slot *slot = malloc(sizeof *slot);
   char *memory = slot ? map(bytes) : NULL;
   if (!memory)
@@ -97,7 +100,7 @@ static void slot_free(const struct stack_pool *pool, struct slot *slot) {
   free(slot);
 }
 
-static struct slot *slot_grow(struct stack_pool *pool) {
+COLD static struct slot *slot_grow(struct stack_pool *pool) {
   if (pool->count == pool->limit)
     return NULL;
   if (!pool->memory && !(pool->memory = map(pool->limit * pool->slot_bytes)))
@@ -364,7 +367,7 @@ static void move(void *arg) {
   abort(); /* the scratch stack is laid out anew each time */
 }
 
-static int switch_by_scratch(struct stack_pool *pool, struct stack *from, struct stack *to,
+COLD static int switch_by_scratch(struct stack_pool *pool, struct stack *from, struct stack *to,
                              bool leaving) {
   pool->from = from;
   pool->to = to;

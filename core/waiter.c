@@ -100,8 +100,6 @@ int waiter_begin_turn(struct hub *hub) {
   if (current->errors)
     return -ECANCELED;
   current->wait.what = WAIT_SLEEP;
-  current->wait.object = NULL;
-  current->wait.since = hub_time(hub);
   current->wait.result = 0;
   hub_ready(hub, current);
   return 0;

@@ -14,13 +14,28 @@ static int slept(lua_State *L, int status, lua_KContext context) {
   return 0;
 }
 
-/*** greenlet.sleep([seconds=0 [, ref=true]]): let others run, or wait. */
-static int l_sleep(lua_State *L) {
-  struct runtime *rt = l_runtime(L);
+COLD static double check_strange_sleep(lua_State *L) {
   double seconds = luaL_optnumber(L, 1, 0);
-  if (__builtin_expect(!(seconds >= 0), 0) && seconds != -1)
+  if (!(seconds >= 0) && seconds != -1)
     luaL_argerror(L, 1, "seconds must not be negative");
-  bool ref = lua_isnoneornil(L, 2) || lua_toboolean(L, 2);
+  return seconds;
+}
+
+/* luaL_optnumber takes long for the 0 that most pass. */
+static double check_sleep(lua_State *L, int top) {
+  int is_number = true;
+  if (top == 0 || (lua_tointegerx(L, 1, &is_number) == 0 && is_number))
+    return 0;
+  double seconds = lua_tonumberx(L, 1, &is_number);
+  return is_number && seconds >= 0 ? seconds : check_strange_sleep(L);
+}
+
+/*** greenlet.sleep([seconds=0 [, ref=true]]): let others run, or wait. */
+HOT static int l_sleep(lua_State *L) {
+  struct runtime *rt = l_runtime(L);
+  int top = lua_gettop(L);
+  double seconds = check_sleep(L, top);
+  bool ref = top < 2 || lua_isnil(L, 2) || lua_toboolean(L, 2);
   l_enter(L, rt);
   int result = waiter_begin_sleep(&rt->hub, seconds, ref);
   if (result == 0)

@@ -39,7 +39,7 @@ static int joined(lua_State *L, int status, lua_KContext context) {
 }
 
 /*** Wait until the greenlet has finished or the timeout expires. */
-static int l_greenlet_join(lua_State *L) {
+HOT static int l_greenlet_join(lua_State *L) {
   struct handle *handle = l_check_handle(L, 1);
   struct l_time time = l_check_time(L, 2);
   if (join(L, handle, &time, true) == WAITER_LEAVE)

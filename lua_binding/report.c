@@ -124,7 +124,8 @@ static int core_describe(lua_State *L) {
     return 0;
   l_push_wait(L, pair);
   l_push_place(L, pair);
-  lua_pushnumber(L, hub_time(&l_rt(pair)->hub) - pair->g->wait.since);
+  bool waits = pair->g->state == GREENLET_WAITING || pair->g->state == GREENLET_SUSPENDED;
+  lua_pushnumber(L, waits ? hub_time(&l_rt(pair)->hub) - pair->g->wait.since : 0);
   if (!l_push_site(L, 1))
     lua_pushnil(L);
   return 4;

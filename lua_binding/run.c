@@ -19,7 +19,7 @@ static void raise_yield(lua_State *L, lua_Debug *ar) {
   lua_error(L); /* without a position, as lua_yield's */
 }
 
-static int refuse_yield(lua_State *L, int *results) {
+COLD static int refuse_yield(lua_State *L, int *results) {
   lua_Hook hook = lua_gethook(L);
   int mask = lua_gethookmask(L), count = lua_gethookcount(L);
   lua_pop(L, *results);
@@ -72,7 +72,7 @@ int l_receive_values(lua_State *L, struct runtime *rt) {
   return count;
 }
 
-static void ended_raw(struct pair *pair, lua_State *L) {
+COLD static void ended_raw(struct pair *pair, lua_State *L) {
   struct runtime *rt = l_rt(pair);
   rt->throwing = false;
   if (pair->g->parent != &rt->hub.self && !l_send_values(L, rt, lua_gettop(L)))
@@ -80,7 +80,7 @@ static void ended_raw(struct pair *pair, lua_State *L) {
 }
 
 /* The arguments are kept until the death, no longer. */
-static void drop_arguments(struct pair *pair, lua_State *L) {
+COLD static void drop_arguments(struct pair *pair, lua_State *L) {
   l_push_handle(L, pair);
   lua_getiuservalue(L, -1, UV_RUN);
   lua_rawgeti(L, -1, 1);
@@ -168,7 +168,7 @@ static bool left_a_hook(lua_State *L) {
  * there; then the reset, which closes to-be-closed variables, and may block,
  * and may change the error.
  */
-static void ended_badly(struct pair *pair, lua_State *L) {
+COLD static void ended_badly(struct pair *pair, lua_State *L) {
   struct runtime *rt = l_rt(pair);
   lua_checkstack(L, 4);
   int traceback = l_is_exit(L, -1) ? LUA_REFNIL : dead_traceback(rt, L);

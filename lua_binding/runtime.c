@@ -2,6 +2,7 @@
  * runtime.c: opening and closing, and what a host program calls.
  */
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +15,7 @@ enum { DEFAULT_SLOTS = 64, DEFAULT_SLOT_BYTES = 4 << 20, DEFAULT_TRAIL = 10 };
 enum { CORE_FIELDS = 128 }; /* about as many as the Lua parts share */
 
 static char runtime_key;
+struct runtime *l_only_runtime;
 
 struct runtime *l_find_runtime(lua_State *L) {
   lua_rawgetp(L, LUA_REGISTRYINDEX, &runtime_key);
@@ -123,9 +125,16 @@ static int l_runtime_gc(lua_State *L) {
   return 0;
 }
 
+/* Before anything of the second runs: it may be in another thread. */
+static void count_runtime(struct runtime *rt) {
+  static atomic_uint count;
+  l_only_runtime = atomic_fetch_add(&count, 1) == 0 ? rt : NULL;
+}
+
 static struct runtime *new_runtime(lua_State *L) {
   struct runtime *rt = lua_newuserdatauv(L, sizeof *rt, 0);
   memset(rt, 0, sizeof *rt);
+  count_runtime(rt);
   lua_createtable(L, 0, 1);
   lua_pushcfunction(L, l_runtime_gc);
   lua_setfield(L, -2, "__gc");

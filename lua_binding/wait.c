@@ -14,7 +14,7 @@ static bool in_finalizer(lua_State *L) {
   return lua_gc(L, LUA_GCCOUNT) < 0;
 }
 
-static int refuse(lua_State *L, struct runtime *rt) {
+COLD static int refuse(lua_State *L, struct runtime *rt) {
   if (in_finalizer(L))
     return l_raise(L, rt, "InvalidSwitchError", "cannot switch greenlets inside __gc");
   if (rt->closing)
@@ -55,7 +55,7 @@ static void push_pending(lua_State *L, struct runtime *rt) {
   l_instantiate(L);
 }
 
-static int raise_result(lua_State *L, struct runtime *rt, int result) {
+COLD static int raise_result(lua_State *L, struct runtime *rt, int result) {
   switch (result) {
     case -ECANCELED:
       push_pending(L, rt);
