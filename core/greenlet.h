@@ -55,6 +55,7 @@ extern char greenlet_exit[1];
 
 struct pending;
 
+/* What a switch needs comes first, within two cache lines. */
 struct greenlet {
   struct callback ready;       /* in hub->ready, when READY; run is NULL */
   struct stack stack;
@@ -67,17 +68,17 @@ struct greenlet {
   unsigned holders;            /* whose parent this is; kept until they go */
   int ident;                   /* minimal_ident, -1 until asked for */
   struct wait wait;
-  struct timer timer;          /* ends a sleep or a wait; starts a late one */
   struct pending *errors;      /* on their way to it, oldest first */
+  void *arg;
+  void *(*run)(struct greenlet *, void *arg);
+  void *value;                 /* passed in and out, and at last returned */
+  void *error;                 /* what it died of, or NULL */
+  struct timer timer;          /* ends a sleep or a wait; starts a late one */
   struct greenlet *parent;     /* who gets value and error; NULL: main */
   struct list links;           /* told of the death */
   struct link join;            /* this one's own node in another's links */
   struct list timeouts;        /* started by it */
   struct list all;             /* node of hub->greenlets, while begun or ready */
-  void *(*run)(struct greenlet *, void *arg);
-  void *arg;
-  void *value;                 /* passed in and out, and at last returned */
-  void *error;                 /* what it died of, or NULL */
 };
 
 /*

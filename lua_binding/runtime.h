@@ -38,7 +38,6 @@ struct sentinel;
 
 struct pair {
   struct greenlet own;      /* unless this is main's or the hub's */
-  struct greenlet *g;       /* &own, &hub.main or &hub.self */
   lua_State *L;             /* its base thread */
   lua_State *at;            /* the innermost thread when it last gave way */
   union {
@@ -54,6 +53,7 @@ struct pair {
   bool dying;               /* killed as garbage already */
   struct sentinel *sentinel; /* garbage.c */
   struct notice *notice;    /* tells the links that Lua keeps; often NULL */
+  struct greenlet *g;       /* &own, &hub.main or &hub.self */
 };
 
 /* NEW: not started; has a pair only if somebody joins or links it. LIVE: has a
