@@ -30,6 +30,19 @@ void greenlet_init(struct greenlet *greenlet, struct hub *hub,
   list_init(&greenlet->all);
 }
 
+/* What an end leaves as it was at the beginning is not touched. */
+void greenlet_renew(struct greenlet *greenlet) {
+  assert(greenlet->holders == 0 && !greenlet->errors && list_empty(&greenlet->links));
+  callback_init(&greenlet->ready, NULL);
+  stack_init(&greenlet->stack, false);
+  greenlet->state = GREENLET_NEW;
+  greenlet->begun = greenlet->may_leave = greenlet->weak = greenlet->told = false;
+  greenlet->ident = -1;
+  greenlet->wait.result = 0;
+  greenlet->value = greenlet->error = NULL;
+  greenlet->parent = &greenlet->hub->self;
+}
+
 struct greenlet *greenlet_new(struct hub *hub, void *(*run)(struct greenlet *, void *),
                               void *arg) {
   struct greenlet *greenlet = malloc(sizeof *greenlet);
@@ -174,7 +187,7 @@ static void tell_links(struct greenlet *greenlet) {
   hub_call(greenlet->hub, &greenlet->ready);
 }
 
-__attribute__((cold, noinline)) static void stop_timeouts(struct greenlet *greenlet) {
+static void stop_timeouts(struct greenlet *greenlet) {
   while (!list_empty(&greenlet->timeouts)) {
     struct timeout *timeout = container_of(greenlet->timeouts.next, struct timeout, node);
     timeout_stop(timeout);
@@ -186,8 +199,10 @@ __attribute__((cold, noinline)) static void stop_timeouts(struct greenlet *green
 static void die(struct greenlet *greenlet) {
   greenlet->state = GREENLET_DEAD;
   delist(greenlet);
-  stop_timeouts(greenlet);
-  drop_errors(greenlet);
+  if (!list_empty(&greenlet->timeouts))
+    stop_timeouts(greenlet);
+  if (greenlet->errors)
+    drop_errors(greenlet);
   hub_release_ident(greenlet->hub, greenlet->ident);
   greenlet->ident = -1;
 }

@@ -93,6 +93,9 @@ void greenlet_init(struct greenlet *greenlet, struct hub *hub,
 struct greenlet *greenlet_new(struct hub *hub, void *(*run)(struct greenlet *, void *),
                               void *arg);
 
+/* Prepare one again that was released (hub_host) and terminated. */
+void greenlet_renew(struct greenlet *greenlet);
+
 /* Free what a NEW or DEAD greenlet holds, and for greenlet_new itself. */
 void greenlet_term(struct greenlet *greenlet);
 void greenlet_free(struct greenlet *greenlet);

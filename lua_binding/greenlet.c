@@ -20,11 +20,12 @@ static int join(lua_State *L, struct handle *handle, struct l_time *time, bool m
   if (handle->state == HANDLE_DEAD)
     return 0;
   l_enter(L, rt);
-  struct pair *pair = l_prepare_resting(L, rt, 1);
+  if (__builtin_expect(!handle->pair, 0))
+    l_prepare_resting(L, rt, 1);
   if (handle->state == HANDLE_DEAD) /* by a finalizer, meanwhile */
     return 0;
   l_start_time(L, rt, time);
-  int result = greenlet_begin_join(pair->g, time->seconds);
+  int result = greenlet_begin_join(handle->pair->g, time->seconds);
   if (result == 0)
     result = may_leave && !time->timeout ? l_finish(L, rt) : waiter_finish(&rt->hub, false);
   if (result == WAITER_LEAVE)

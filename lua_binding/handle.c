@@ -74,7 +74,7 @@ struct pair *l_prepare(lua_State *L, struct runtime *rt, int idx) {
   int values = push_arguments(L, idx);
   if (handle->pair || handle->state == HANDLE_DEAD)
     luaL_error(L, "the greenlet was started meanwhile");
-  struct pair *pair = l_take_pair(L, rt, idx);
+  struct pair *pair = l_take_pair(L, rt, handle, idx);
   if (!lua_checkstack(pair->L, values + 4))
     luaL_error(L, "not enough memory");
   pair->arguments = values - 1;
@@ -92,13 +92,16 @@ struct pair *l_prepare_resting(lua_State *L, struct runtime *rt, int idx) {
   return pair;
 }
 
-static void spawn_callbacks(lua_State *L, struct runtime *rt, int idx) {
-  if (!rt->spawn_callbacks)
-    return;
+COLD static void tell_callbacks(lua_State *L, struct runtime *rt, int idx) {
   idx = lua_absindex(L, idx);
   l_push_core(L, rt, "run_spawn_callbacks");
   lua_pushvalue(L, idx);
   lua_call(L, 1, 0);
+}
+
+static void spawn_callbacks(lua_State *L, struct runtime *rt, int idx) {
+  if (rt->spawn_callbacks)
+    tell_callbacks(L, rt, idx);
 }
 
 int l_greenlet_start(lua_State *L) {
@@ -130,9 +133,10 @@ int l_greenlet_start_later(lua_State *L) {
 
 /* Schedule run at 1 with the arguments above it in a new handle with the
  * metatable (upvalue 2), and push that: the hot path, without init's table. */
-struct pair *l_spawn_fast(lua_State *L, struct runtime *rt, bool raw) {
+void l_spawn_fast(lua_State *L, struct runtime *rt, bool raw) {
   int values = lua_gettop(L), top = values + 1;
-  luaL_checkstack(L, values + 4, "too many arguments");
+  if (values > LUA_MINSTACK / 4)
+    luaL_checkstack(L, values + 4, "too many arguments");
   struct handle *handle = l_new_handle(L, rt, lua_upvalueindex(2));
   handle->raw = raw;
   for (int i = 1; i <= values; i++)
@@ -142,19 +146,18 @@ struct pair *l_spawn_fast(lua_State *L, struct runtime *rt, bool raw) {
     handle->packed_run = true;
   }
   lua_setiuservalue(L, top, UV_RUN);
-  struct pair *pair = l_take_pair(L, rt, top);
-  if (!lua_checkstack(pair->L, values + 4))
+  struct pair *pair = l_take_pair(L, rt, handle, top);
+  if (values > LUA_MINSTACK / 2 && !lua_checkstack(pair->L, values + 4))
     luaL_error(L, "not enough memory");
   pair->arguments = values - 1;
   lua_insert(L, 1);
   lua_xmove(L, pair->L, values);
   greenlet_start(pair->g);
   handle->state = HANDLE_LIVE;
-  return pair;
 }
 
 /*** greenlet.spawn(run, ...): run it in a new greenlet, soon. */
-int l_spawn(lua_State *L) {
+HOT int l_spawn(lua_State *L) {
   struct runtime *rt = l_runtime(L);
   l_check_callable(L, 1);
   l_spawn_fast(L, rt, false);

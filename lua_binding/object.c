@@ -59,7 +59,7 @@ int l_typeerror(lua_State *L, int idx, int argument, const char *function, const
 }
 
 bool l_callable(lua_State *L, int idx) {
-  if (lua_isfunction(L, idx))
+  if (lua_type(L, idx) == LUA_TFUNCTION)
     return true;
   if (luaL_getmetafield(L, idx, "__call") == LUA_TNIL)
     return false;
@@ -97,10 +97,9 @@ static int core_rawmetatable(lua_State *L) {
 /* ---- Userdata ---- */
 
 void *l_test_kind(lua_State *L, int idx, const void *kind) {
-  if (lua_type(L, idx) != LUA_TUSERDATA || lua_rawlen(L, idx) < sizeof(void *))
-    return NULL;
+  /* The length of a light userdata is 0. */
   const void **object = lua_touserdata(L, idx);
-  return *object == kind ? object : NULL;
+  return object && lua_rawlen(L, idx) >= sizeof *object && *object == kind ? object : NULL;
 }
 
 void *l_check_kind(lua_State *L, int idx, const void *kind, const char *name) {

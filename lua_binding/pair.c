@@ -107,7 +107,8 @@ static int make_thread(lua_State *L) {
 
 static struct pair *pair_new(lua_State *L, struct runtime *rt) {
   struct pair *pair = l_new(L, sizeof *pair); /* beside its thread */
-  pair->own.hub = &rt->hub;
+  greenlet_init(&pair->own, &rt->hub, l_run, pair);
+  pair->g = &pair->own;
   lua_pushcfunction(L, make_thread);
   lua_pushlightuserdata(L, pair);
   if (lua_pcall(L, 1, 0, 0) == LUA_OK)
@@ -123,13 +124,13 @@ static void give_back(struct runtime *rt, struct pair *pair) {
   rt->free_count++;
 }
 
-struct pair *l_take_pair(lua_State *L, struct runtime *rt, int idx) {
-  struct handle *handle = lua_touserdata(L, idx);
+struct pair *l_take_pair(lua_State *L, struct runtime *rt, struct handle *handle, int idx) {
   struct pair *pair = rt->free;
   if (pair) {
     rt->free = pair->next;
     if (--rt->free_count < rt->free_least)
       rt->free_least = rt->free_count;
+    greenlet_renew(pair->g);
   } else {
     pair = pair_new(L, rt);
   }
@@ -137,8 +138,6 @@ struct pair *l_take_pair(lua_State *L, struct runtime *rt, int idx) {
     give_back(rt, pair);
     luaL_error(L, "the greenlet was started meanwhile");
   }
-  greenlet_init(&pair->own, &rt->hub, l_run, pair);
-  pair->g = &pair->own;
   pair->at = pair->L;
   pair->handle = handle;
   pair->demoted = pair->dying = pair->ending = pair->aside = false;

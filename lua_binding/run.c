@@ -91,9 +91,9 @@ COLD static void drop_arguments(struct pair *pair, lua_State *L) {
 
 static void ended_well(struct pair *pair, lua_State *L) {
   struct handle *handle = pair->handle;
-  if (!lua_checkstack(L, 4))
-    lua_settop(L, 0);
   int count = lua_gettop(L);
+  if (count > LUA_MINSTACK / 2 && !lua_checkstack(L, 4))
+    lua_settop(L, count = 0);
   if (handle->packed_run)
     drop_arguments(pair, L);
   if (handle->raw) {
@@ -110,7 +110,8 @@ static void ended_well(struct pair *pair, lua_State *L) {
     if (lua_pcall(L, count + 1, 0, 0) != LUA_OK)
       lua_pop(L, 1);
   }
-  lua_settop(L, 0);
+  if (count > 0)
+    lua_settop(L, 0);
 }
 
 /* (error) -> light box: for the parent of a raw greenlet. */

@@ -280,7 +280,7 @@ struct handle *l_test_handle(lua_State *L, int idx);
 void l_push_handle(lua_State *L, struct pair *pair);
 
 /* Take a pair for the NEW handle at idx: pair.c. */
-struct pair *l_take_pair(lua_State *L, struct runtime *rt, int idx);
+struct pair *l_take_pair(lua_State *L, struct runtime *rt, struct handle *handle, int idx);
 /* Memory of the state's allocator, zeroed; raises without any. */
 void *l_new(lua_State *L, size_t bytes);
 void l_delete(struct runtime *rt, void *block, size_t bytes);
@@ -290,7 +290,7 @@ struct pair *l_prepare(lua_State *L, struct runtime *rt, int idx);
 struct pair *l_prepare_resting(lua_State *L, struct runtime *rt, int idx);
 /* The links that greenlet.lua keeps need not be told any more. */
 void l_detach_notice(struct pair *pair);
-struct pair *l_spawn_fast(lua_State *L, struct runtime *rt, bool raw);
+void l_spawn_fast(lua_State *L, struct runtime *rt, bool raw);
 /* Check the run argument at 2 of an init: raw.c. */
 void l_check_run(lua_State *L);
 void l_mark_main(lua_State *L, int handle);
