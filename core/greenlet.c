@@ -412,9 +412,7 @@ static struct greenlet *end(struct greenlet *greenlet) {
   struct greenlet *heir = greenlet_living(greenlet->parent);
   die(greenlet);
   /* The dead one's stack lives until the switch, the greenlet may not. */
-  hub->ending = greenlet->stack;
-  hub->ending.slot->owner = &hub->ending;
-  stack_init(&greenlet->stack, greenlet->stack.pinned);
+  stack_pass_on(&greenlet->stack, &hub->ending);
   void *value = greenlet->value, *error = greenlet->error;
   if (heir == &hub->self) {
     if (error && hub->host->failed)
@@ -429,9 +427,7 @@ static struct greenlet *end(struct greenlet *greenlet) {
 /* The current greenlet has left its stack in the middle of a wait. */
 static struct greenlet *set_aside(struct greenlet *greenlet) {
   struct hub *hub = greenlet->hub;
-  hub->ending = greenlet->stack;
-  hub->ending.slot->owner = &hub->ending;
-  stack_init(&greenlet->stack, greenlet->stack.pinned);
+  stack_pass_on(&greenlet->stack, &hub->ending);
   struct greenlet *next = hub->leave_for;
   hub->leave_for = NULL;
   return next ? next : hub_next(hub);

@@ -148,6 +148,21 @@ int stack_leave(struct stack_pool *pool, struct stack *from, struct stack *to);
  */
 bool stack_adopt(struct stack *from, struct stack *to);
 
+/*
+ * `from`, which runs, becomes fresh, and `to` is what runs now. Member by member: the
+ * slot was just stored, and to copy all of them at once, by wider loads, would
+ * have to wait until the CPU has written that, and whatever missed the cache
+ * before.
+ */
+static inline void stack_pass_on(struct stack *from, struct stack *to) {
+  struct slot *slot = from->slot;
+  to->slot = slot;
+  to->pinned = from->pinned;
+  slot->owner = to;
+  from->slot = NULL;
+  from->sp = NULL;
+}
+
 /* Free what a resting or fresh stack holds. What is on it is not unwound. */
 void stack_term(struct stack_pool *pool, struct stack *stack);
 

@@ -269,6 +269,7 @@ void l_polling(struct hub *hub) {
   struct runtime *rt = hub->data;
   rt->L = rt->hub_L; /* whoever ran last may be dead */
   watch_collector(rt);
+  l_age_pool(rt);
   give_back(rt);
 }
 

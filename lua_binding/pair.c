@@ -5,7 +5,8 @@
  * is dead and told; its thread stays in `threads`, so that only the handle is
  * put in `anchors` and taken out again. The list is capped, and in each of the
  * collector's cycles three of four pairs go that were not needed since the one
- * before: an idle thread costs the collector time, too.
+ * before: an idle thread costs the collector time, too. While there are many,
+ * time does the same: a program that rests does not collect.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -16,7 +17,7 @@
 
 const char handle_kind;
 
-enum { POOL_LIMIT = 16384 };
+enum { POOL_LIMIT = 1 << 20, POOL_SMALL = 1 << 14, POOL_SECONDS = 1 };
 
 /* ---- Anchors ---- */
 
@@ -186,6 +187,13 @@ void l_shrink_pool(struct runtime *rt) {
     pair_free(pair);
   }
   rt->free_least = rt->free_count;
+}
+
+void l_age_pool(struct runtime *rt) {
+  if (rt->free_count <= POOL_SMALL || rt->hub.now < rt->pool_ages)
+    return;
+  l_shrink_pool(rt);
+  rt->pool_ages = rt->hub.now + POOL_SECONDS;
 }
 
 void l_mark_threads(struct runtime *rt) {

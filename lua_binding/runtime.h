@@ -96,7 +96,8 @@ struct runtime {
   lua_State *aux;           /* for protected work that never switches */
   struct pair main_pair, hub_pair;
   struct pair *free;
-  int free_count, free_least; /* least: since the collector's last cycle */
+  int free_count, free_least; /* least: since the list was shrunk */
+  double pool_ages;         /* when it is shrunk at the latest, if it is long */
   int anchors;
   int core_ref;             /* registry: the table that the Lua parts share */
   int trace_ref;            /* settrace's function, or LUA_NOREF */
@@ -340,6 +341,8 @@ void l_end_orphan(struct pair *pair);
 void l_push_demoted(lua_State *L, struct pair *pair);
 /* Free pairs that were not needed lately: pair.c. */
 void l_shrink_pool(struct runtime *rt);
+/* The same, if there are many and it is time. */
+void l_age_pool(struct runtime *rt);
 /* Mark the threads of greenlets, so that coroutine functions know them: all
  * there are, and one. */
 void l_mark_threads(struct runtime *rt);
