@@ -124,7 +124,7 @@ extern const char handle_kind, watcher_kind_tag, timeout_kind, loop_kind, callba
 
 /* All that a switch needs in one function. What is more: each return after a
  * switch is one that the CPU has not seen the call of, and mispredicts. */
-#define HOT __attribute__((flatten))
+#define HOT __attribute__((flatten, aligned(64)))
 #define COLD __attribute__((cold, noinline))
 
 /* The runtime, as long as the process has had but one; else NULL. */

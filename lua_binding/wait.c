@@ -29,6 +29,8 @@ void l_enter(lua_State *L, struct runtime *rt) {
 }
 
 int l_finish(lua_State *L, struct runtime *rt) {
+  if (stack_pool_has_room(&rt->hub.stacks)) /* then nobody will ask for this one */
+    return waiter_finish(&rt->hub, false);
   struct pair *pair = l_current(rt);
   bool may_leave = pair->L == L && lua_isyieldable(L) && !pair->g->stack.pinned &&
                    !rt->hub.traced;
