@@ -7,8 +7,9 @@
 -- Usage: greenlua living.lua [COUNT [PLACE]]     (PLACE: one of those below; without: all in turn)
 
 local greenlet = require "greenlet"
+local measure = dofile(arg[0]:match("^.*/") .. "measure.lua")
 
-local count = math.tointeger(arg[1] or 100000)
+local count = measure.argument(1, 100000)
 
 local sleep, spawn = greenlet.sleep, greenlet.spawn
 local FOREVER = 1e6 -- seconds
@@ -36,26 +37,19 @@ if arg[2] then
   assert(#places == 1, "unknown place")
 end
 
-local function resident_bytes()
-  for line in io.lines("/proc/self/status") do
-    local kilobytes = line:match("^VmRSS:%s*(%d+) kB")
-    if kilobytes then return kilobytes * 1024 end
-  end
-end
-
 local list = {}
 for i = 1, count do list[i] = false end -- its own memory is not theirs
 collectgarbage()
-local before = resident_bytes()
+local before = measure.resident_bytes()
 for i = 1, count do list[i] = spawn(places[i % #places + 1][2]) end
 sleep(0.01)
 collectgarbage()
-local after = resident_bytes()
+local after = measure.resident_bytes()
 
 local start = os.clock()
 greenlet.killall(list)
 local used = os.clock() - start
 for i = 1, count do assert(list[i].dead) end
 
-print(("bytes %.0f B"):format((after - before) / count))
-print(("kill %.2f us"):format(used / count * 1e6))
+measure.print("bytes", (after - before) / count, "B")
+measure.print_each("kill", used, count, "us")

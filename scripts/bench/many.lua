@@ -7,16 +7,10 @@
 -- Usage: greenlua many.lua [COUNT]
 
 local greenlet = require "greenlet"
+local measure = dofile(arg[0]:match("^.*/") .. "measure.lua")
 
-local count = math.tointeger(arg[1] or 1000000)
+local count = measure.argument(1, 1000000)
 local batch = math.min(10000, count)
-
-local function resident_bytes()
-  for line in io.lines("/proc/self/status") do
-    local kilobytes = line:match("^VmRSS:%s*(%d+) kB")
-    if kilobytes then return kilobytes * 1024 end
-  end
-end
 
 local function run_batch()
   local spawn, list = greenlet.spawn, {}
@@ -29,17 +23,17 @@ for i = 1, count // batch do
   local start = os.clock()
   run_batch()
   used = used + os.clock() - start
-  resident[i] = resident_bytes()
+  resident[i] = measure.resident_bytes()
 end
 local first, last = resident[1], resident[#resident]
 local half = math.max(1, #resident // 2)
 local early_peak = math.max(table.unpack(resident, 1, half))
 local peak = math.max(table.unpack(resident))
 
-print(("spawn %.1f ns"):format(used / (count // batch * batch) * 1e9))
-print(("first %.2f MB"):format(first / 1e6))
-print(("last %.2f MB"):format(last / 1e6))
-print(("growth %.2f MB"):format((last - first) / 1e6))
-print(("early_peak %.2f MB"):format(early_peak / 1e6))
-print(("peak %.2f MB"):format(peak / 1e6))
-print(("late_growth %.2f MB"):format((peak - early_peak) / 1e6))
+measure.print_each("spawn", used, count // batch * batch, "ns")
+measure.print("first", first / 1e6, "MB")
+measure.print("last", last / 1e6, "MB")
+measure.print("growth", (last - first) / 1e6, "MB")
+measure.print("early_peak", early_peak / 1e6, "MB")
+measure.print("peak", peak / 1e6, "MB")
+measure.print("late_growth", (peak - early_peak) / 1e6, "MB")

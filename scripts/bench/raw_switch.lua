@@ -5,8 +5,9 @@
 -- Usage: greenlua raw_switch.lua [ROUNDS]
 
 local greenlet = require "greenlet"
+local measure = dofile(arg[0]:match("^.*/") .. "measure.lua")
 
-local rounds = math.tointeger(arg[1] or 3000000)
+local rounds = measure.argument(1, 3000000)
 local SLICES = rounds >= 100 and 10 or 1
 local slice = rounds // SLICES
 local clock = os.clock
@@ -38,7 +39,6 @@ for _ = 1, SLICES do
   raw_pair = raw_pair + raw_pairs()
 end
 
-local function ns(seconds) return seconds / (slice * SLICES) * 1e9 end
-print(("pair %.1f ns"):format(ns(pair)))
-print(("raw_pair %.1f ns"):format(ns(raw_pair)))
-print(("ratio %.3f x"):format(raw_pair / pair))
+measure.print_each("pair", pair, slice * SLICES, "ns")
+measure.print_each("raw_pair", raw_pair, slice * SLICES, "ns")
+measure.print("ratio", raw_pair / pair, "x")

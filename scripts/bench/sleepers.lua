@@ -6,8 +6,9 @@
 -- Usage: greenlua sleepers.lua [COUNT]
 
 local greenlet = require "greenlet"
+local measure = dofile(arg[0]:match("^.*/") .. "measure.lua")
 
-local count = math.tointeger(arg[1] or 100000)
+local count = measure.argument(1, 100000)
 local TIMES = 1000
 local SHORTEST, SPREAD = 0.5, 1.0 -- seconds
 
@@ -25,4 +26,5 @@ greenlet.wait()
 local used = os.clock() - start
 assert(woken == count)
 
-print(("sleeper %.2f us"):format(used / count * 1e6))
+measure.print("tasks", count, "n")
+measure.print_each("sleeper", used, count, "us")

@@ -4,14 +4,16 @@
 -- spawn: greenlet.spawn of a new, empty closure and the join that waits for its end. Both are
 -- measured in slices that take turns. The collector's work is counted, as always in these figures.
 --
--- Usage: greenlua spawn_join.lua [COUNT [create|spawn]]     (lua5.4 spawn_join.lua: create only)
+-- Usage: greenlua spawn_join.lua [COUNT [create|spawn]]     (lua5.4 or luajit
+-- spawn_join.lua: create only)
 
 local greenlet = package.loaded.greenlet -- nil in stock Lua
+local measure = dofile(arg[0]:match("^.*/") .. "measure.lua")
 
-local count = math.tointeger(arg[1] or 2000000)
+local count = measure.argument(1, 2000000)
 local only = arg[2]
 local SLICES = count >= 100 and 10 or 1
-local slice = count // SLICES
+local slice = math.floor(count / SLICES)
 local clock = os.clock
 
 local function coroutines()
@@ -34,7 +36,6 @@ for _ = 1, SLICES do
   if greenlet and only ~= "create" then spawn = spawn + greenlets() end
 end
 
-local function ns(seconds) return seconds / (slice * SLICES) * 1e9 end
-if create > 0 then print(("create %.1f ns"):format(ns(create))) end
-if spawn > 0 then print(("spawn %.1f ns"):format(ns(spawn))) end
-if create > 0 and spawn > 0 then print(("ratio %.3f x"):format(spawn / create)) end
+if create > 0 then measure.print_each("create", create, slice * SLICES, "ns") end
+if spawn > 0 then measure.print_each("spawn", spawn, slice * SLICES, "ns") end
+if create > 0 and spawn > 0 then measure.print("ratio", spawn / create, "x") end

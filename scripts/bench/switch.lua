@@ -4,14 +4,16 @@
 -- coroutine.resume and the coroutine.yield that returns from it. Both are measured in slices that
 -- take turns, so that what disturbs one disturbs the other. The loops around them are counted.
 --
--- Usage: greenlua switch.lua [ROUNDS [pair|switch]]     (lua5.4 switch.lua: the pair only)
+-- Usage: greenlua switch.lua [ROUNDS [pair|switch]]     (lua5.4 or luajit switch.lua: the
+-- pair only)
 
 local greenlet = package.loaded.greenlet -- nil in stock Lua
+local measure = dofile(arg[0]:match("^.*/") .. "measure.lua")
 
-local rounds = math.tointeger(arg[1] or 5000000)
+local rounds = measure.argument(1, 5000000)
 local only = arg[2]
 local SLICES = rounds >= 100 and 10 or 1
-local slice = rounds // SLICES
+local slice = math.floor(rounds / SLICES)
 local clock = os.clock
 
 local function pairs_of_calls()
@@ -27,7 +29,7 @@ end
 local function switches()
   local sleep = greenlet.sleep
   local function body()
-    for _ = 1, slice // 2 do sleep(0) end
+    for _ = 1, slice / 2 do sleep(0) end
   end
   local a, b = greenlet.spawn(body), greenlet.spawn(body)
   local start = clock()
@@ -42,7 +44,6 @@ for _ = 1, SLICES do
   if greenlet and only ~= "pair" then switch = switch + switches() end
 end
 
-local function ns(seconds) return seconds / (slice * SLICES) * 1e9 end
-if pair > 0 then print(("pair %.1f ns"):format(ns(pair))) end
-if switch > 0 then print(("switch %.1f ns"):format(ns(switch))) end
-if pair > 0 and switch > 0 then print(("ratio %.3f x"):format(switch / pair)) end
+if pair > 0 then measure.print_each("pair", pair, slice * SLICES, "ns") end
+if switch > 0 then measure.print_each("switch", switch, slice * SLICES, "ns") end
+if pair > 0 and switch > 0 then measure.print("ratio", switch / pair, "x") end

@@ -5,9 +5,10 @@
 -- Usage: greenlua turn.lua [GREENLETS [ROUNDS]]
 
 local greenlet = require "greenlet"
+local measure = dofile(arg[0]:match("^.*/") .. "measure.lua")
 
-local count = math.tointeger(arg[1] or 10000)
-local rounds = math.tointeger(arg[2] or 300)
+local count = measure.argument(1, 10000)
+local rounds = measure.argument(2, math.max(1, 3000000 / count))
 
 local spawn, sleep = greenlet.spawn, greenlet.sleep
 local function body()
@@ -21,4 +22,4 @@ local start = os.clock()
 greenlet.joinall(all)
 local used = os.clock() - start
 
-print(("turn %.1f ns"):format(used / (count * rounds) * 1e9))
+measure.print_each("turn", used, count * rounds, "ns")
