@@ -242,9 +242,28 @@ coverage: deps ## which lines of core the C tests run
 demo: all ## count the words of this project's documents, concurrently
 	$(BUILD)/greenlua scripts/examples/wordcount.lua README.md $(wildcard docs/*.md) core/*.h
 
+# ---- Measuring ----
+# What of the systems beside greenlua must be compiled, and can be.
+PEERS  = scripts/bench/peers
+BENCH  = $(BUILD)/bench
+GO     = $(filter-out %/measure.go,$(wildcard $(PEERS)/go/*.go))
+ERLANG = $(wildcard $(PEERS)/erlang/*.erl)
+
+.PHONY: bench-peers
+bench-peers: $(if $(shell command -v go),$(GO:$(PEERS)/%.go=$(BENCH)/%))
+bench-peers: $(if $(shell command -v erlc),$(ERLANG:$(PEERS)/%.erl=$(BENCH)/%.beam))
+
+$(BENCH)/go/%: $(PEERS)/go/%.go $(PEERS)/go/measure.go
+	@mkdir -p $(@D)
+	GOCACHE=$(abspath $(BENCH))/go-cache GO111MODULE=off go build -o $@ $^
+
+$(BENCH)/erlang/%.beam: $(PEERS)/erlang/%.erl
+	@mkdir -p $(@D)
+	erlc -Werror -o $(@D) $<
+
 .PHONY: bench
-bench: all ## measure; scripts/bench says what
-	$(BUILD)/greenlua scripts/bench/run.lua
+bench: all bench-peers ## measure, beside other systems; fill in docs/performance.md
+	$(BUILD)/greenlua scripts/bench/run.lua --write
 
 DOC_DIR = $(DESTDIR)$(PREFIX)/share/doc/greenlua
 
@@ -253,7 +272,7 @@ install: all ## install below $(PREFIX), or $(DESTDIR)$(PREFIX)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/lua/5.4 $(DOC_DIR)
 	install -m 755 $(BUILD)/greenlua $(DESTDIR)$(PREFIX)/bin/greenlua
 	install -m 644 $(BUILD)/greenlet.so $(DESTDIR)$(PREFIX)/lib/lua/5.4/greenlet.so
-	install -m 644 README.md LICENSE $(wildcard docs/*.md) $(DOC_DIR)
+	install -m 644 README.md LICENSE $(wildcard docs/*.md docs/*.svg) $(DOC_DIR)
 
 .PHONY: uninstall
 uninstall: ## remove what install put there

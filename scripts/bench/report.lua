@@ -1,5 +1,5 @@
--- report.lua: what run.lua and instructions.lua share: running commands, saying on what machine,
--- and putting generated text into a document.
+-- report.lua: what the programs that run the others share: running commands, saying on what
+-- machine, and putting generated text into a document.
 
 local report = {}
 
@@ -18,11 +18,20 @@ function report.capture(command)
   return text
 end
 
---- The interpreter that runs this script, quoted for the shell.
-function report.interpreter()
+local function interpreter()
   local first = 0
   while arg[first - 1] do first = first - 1 end
-  return report.quote(arg[first])
+  return arg[first]
+end
+
+--- The interpreter that runs this script, quoted for the shell.
+function report.interpreter()
+  return report.quote(interpreter())
+end
+
+--- The directory in which that interpreter was built, ending in a slash.
+function report.build_directory()
+  return interpreter():match("^.*/") or "build/"
 end
 
 --- The directory of this script, ending in a slash.
@@ -36,16 +45,26 @@ local function first_match(path, pattern)
 end
 
 --- What the figures were measured on, in a sentence or two.
--- @param lua string: the version of Lua
-function report.host(lua)
+-- @param versions string: of what is measured
+function report.host(versions)
   local cores = 0
   for line in io.lines("/proc/cpuinfo") do
     if line:find("^processor%s*:") then cores = cores + 1 end
   end
   return ("%s, %d cores, Linux %s, %s; load average at the start %s."):format(
     first_match("/proc/cpuinfo", "\nmodel name%s*: ([^\n]+)") or "Unknown CPU", cores,
-    first_match("/proc/sys/kernel/osrelease", "[^\n]+"), lua,
+    first_match("/proc/sys/kernel/osrelease", "[^\n]+"), versions,
     first_match("/proc/loadavg", "^%S+"))
+end
+
+--- The figures in the output of a benchmark program: lines `name value unit`.
+-- @return table: {value, unit} by name
+function report.figures(text)
+  local figures = {}
+  for name, value, unit in text:gmatch("(%S+) (%S+) (%S+)\n") do
+    figures[name] = { value = tonumber(value), unit = unit }
+  end
+  return figures
 end
 
 --- Replace what stands between `<!-- name: begin ... -->` and `<!-- name: end -->`.

@@ -1,198 +1,126 @@
--- run.lua: run the benchmark programs of this directory in turn, several times, and print a table.
+-- run.lua: run the benchmark programs in turn, greenlua's and those of the systems beside it,
+-- several times, and print tables.
 --
--- Each run of a program is a process of its own. The programs take turns (A B C A B C ...), so
--- that a minute in which the machine is busy harms all of them a little and none of them a lot.
--- The median of the runs counts. Where lua5.4 is installed it runs the coroutine programs too.
+-- Each run of a program is a process of its own. They take turns (A B C A B C ...), so that a
+-- minute in which the machine is busy harms all of them a little and none of them a lot. The
+-- median counts. A system that is not installed is left out. figures.lua says what is run and
+-- shown, systems.lua how.
 --
--- Usage: greenlua run.lua [--runs N] [--quick] [--write] [PROGRAM ...]
---   --runs N   how often each program runs (7)
---   --quick    small counts: do the programs work? The figures mean nothing then
---   --write    replace the table in docs/performance.md
+-- Usage: greenlua run.lua [--runs N] [--systems NAME,...] [--quick] [--write] [RUN ...]
+--   --runs N    how often each program runs (5)
+--   --systems   only these beside greenlua (go,erlang; `none`: greenlua alone)
+--   --quick     small counts, once, all at the same time: do the programs work? The figures mean
+--               nothing then
+--   --write     replace the tables in docs/performance.md
+--   RUN         only these (switch, parked ...)
 
-local report = dofile((arg[0]:match("^.*/") or "./") .. "report.lua")
+local directory = arg[0]:match("^.*/") or "./"
+local figures = dofile(directory .. "figures.lua")
+local report = dofile(directory .. "report.lua")
+local runner = dofile(directory .. "runner.lua")
+local systems = dofile(directory .. "systems.lua")
+local tables = dofile(directory .. "tables.lua")
 
-local STOCK = "lua5.4"
-local DOCUMENT = report.directory() .. "../../docs/performance.md"
+local DOCUMENT = directory .. "../../docs/performance.md"
 
--- What runs: a program, its arguments if any, those for --quick, settings; a key where the program
--- runs in more than one way.
-local commands = {
-  { "switch", quick = "20000" },
-  { "switch", quick = "20000", stock = true },
-  { "spawn_join", quick = "20000" },
-  { "spawn_join", quick = "20000", stock = true },
-  { "spawn_join", arguments = "2000000 spawn", quick = "20000 spawn",
-    environment = "GREENLUA_TRACK_GREENLET_TREE=0", key = "untracked" },
-  { "raw_switch", quick = "20000" },
-  { "sleepers", quick = "1000" },
-  { "turn", quick = "1000 10" },
-  { "many", quick = "30000" },
-  { "living", quick = "1000" },
-  { "living", arguments = "100000 sleep", quick = "1000 sleep", key = "sleeping" },
-}
-
--- The rows: a command's key, the name of the figure, what it is; a bar, if there is one. A row
--- with `by` is a ratio of two figures of the same round.
-local rows = {
-  { "switch", "pair", "coroutine: a pair `resume` + `yield`" },
-  { "switch", "switch", "greenlets: a switch, by `sleep(0)`" },
-  { "switch", "ratio", "the switch in terms of the pair", below = 0.5 },
-  { "stock switch", "pair", "stock `lua5.4`: a pair `resume` + `yield`" },
-  { "switch", "switch", "the switch in terms of stock's pair", by = { "stock switch", "pair" } },
-  { "spawn_join", "create", "coroutine: `create` + run, an empty new closure" },
-  { "spawn_join", "spawn", "greenlets: `spawn` + `join`, an empty new closure" },
-  { "spawn_join", "ratio", "spawn + join in terms of create + run", most = 4 },
-  { "stock spawn_join", "create", "stock `lua5.4`: `create` + run" },
-  { "spawn_join", "spawn", "spawn + join in terms of stock's create + run",
-    by = { "stock spawn_join", "create" } },
-  { "untracked", "spawn", "spawn + join without `track_greenlet_tree`" },
-  { "raw_switch", "raw_pair", "raw greenlets: a pair of switches" },
-  { "raw_switch", "ratio", "the raw pair in terms of a coroutine's pair" },
-  { "sleepers", "sleeper", "100,000 sleepers, 1,000 times: CPU each", most = 3 },
-  { "turn", "turn", "10,000 greenlets in turn: a switch" },
-  { "many", "spawn", "1,000,000 in batches of 10,000: spawn + join each" },
-  { "many", "first", "resident after the first batch" },
-  { "many", "last", "resident after the last" },
-  { "many", "growth", "growth from the first to the last" },
-  { "many", "early_peak", "highest after any of the first fifty batches" },
-  { "many", "peak", "highest after any of all hundred" },
-  { "many", "late_growth", "growth from that to this", most = 1 },
-  { "living", "bytes", "100,000 blocked in ten kinds of places: memory each" },
-  { "living", "kill", "the same: to kill one" },
-  { "sleeping", "bytes", "100,000 blocked in `sleep`: memory each" },
-  { "sleeping", "kill", "the same: to kill one" },
-}
+local function fail(message)
+  io.stderr:write("run.lua: ", message, "\n")
+  os.exit(2)
+end
 
 local function read_options()
-  local options = { runs = 7, chosen = {} }
+  local options = { runs = 5, chosen = {} }
   local i = 1
   while arg[i] do
-    if arg[i] == "--runs" then
+    local word = arg[i]
+    if word == "--runs" or word == "--systems" then
       i = i + 1
-      options.runs = math.max(1, (assert(math.tointeger(arg[i]), "--runs needs a number")))
-    elseif arg[i] == "--quick" or arg[i] == "--write" then
-      options[arg[i]:sub(3)] = true
-    elseif arg[i]:sub(1, 1) == "-" then
-      io.stderr:write("usage: run.lua [--runs N] [--quick] [--write] [PROGRAM ...]\n")
-      os.exit(2)
+      options[word:sub(3)] = arg[i] or fail(word .. " needs a value")
+    elseif word == "--quick" or word == "--write" then
+      options[word:sub(3)] = true
+    elseif word:sub(1, 1) == "-" then
+      fail("unknown option " .. word)
     else
-      options.chosen[arg[i]] = true
+      options.chosen[word] = true
     end
     i = i + 1
   end
-  if options.write and (options.quick or next(options.chosen)) then
-    io.stderr:write("run.lua: --write needs a full run\n")
-    os.exit(2)
+  options.runs = math.tointeger(options.runs) or 0
+  if options.runs < 1 then fail("--runs needs a number") end
+  if options.quick then options.runs = nil end
+  if options.write and (options.quick or options.systems or next(options.chosen)) then
+    fail("--write needs a full run")
   end
   return options
 end
 
-local function key(command)
-  return command.key or (command.stock and "stock " or "") .. command[1]
-end
-
--- ---- Measuring ----
-
-local function figures_of(command, quick)
-  local interpreter = command.stock and STOCK or report.interpreter()
-  local program = report.quote(report.directory() .. command[1] .. ".lua")
-  local arguments = quick and command.quick or command.arguments or ""
-  local words = { command.environment or "", interpreter, program, arguments }
-  local text = assert(report.capture(table.concat(words, " ")))
-  local figures = {}
-  for name, value, unit in text:gmatch("(%S+) (%S+) (%S+)\n") do
-    figures[name] = { value = tonumber(value), unit = unit }
+--- The systems that are installed and wanted, greenlua first; a sentence about the others.
+local function choose_systems(wanted)
+  local found, missing = systems.look()
+  local chosen, absent = {}, {}
+  for _, system in ipairs(found) do
+    local named = not wanted or ("," .. wanted .. ","):find("," .. system.key .. ",", 1, true)
+    if named or system.key == "greenlua" then chosen[#chosen + 1] = system end
   end
-  assert(next(figures), command[1] .. " printed no figures")
-  return figures
+  for i, system in ipairs(missing) do
+    absent[i] = ("%s (%s)"):format(system.title, system.package)
+  end
+  if #absent == 0 then return chosen, "" end
+  return chosen, "Not installed, and so left out: " .. table.concat(absent, ", ") .. "."
 end
 
---- One table of figures by command key for each round.
-local function measure(options)
-  local has_stock = report.capture(STOCK .. " -v 2>/dev/null") ~= nil
-  local rounds = {}
-  for round = 1, options.runs do
-    rounds[round] = {}
-    for _, command in ipairs(commands) do
-      local chosen = not next(options.chosen) or options.chosen[command[1]]
-      if chosen and (has_stock or not command.stock) then
-        io.stderr:write(("run %d of %d: %s\n"):format(round, options.runs, key(command)))
-        rounds[round][key(command)] = figures_of(command, options.quick)
+--- All commands of a round, in the order in which they run: {system, run, label, text}.
+local function commands(chosen, options)
+  local list = {}
+  for _, run in ipairs(figures.runs) do
+    for _, system in ipairs(chosen) do
+      local ours = system.key == "greenlua"
+      local wanted = not next(options.chosen) or options.chosen[run.key]
+      local able = not run.ours
+      if ours then able = not run.needs or pcall(require, run.needs) end
+      local program = wanted and able and systems.command(system, run)
+      if program then
+        local words = { program, options.quick and run.quick or run.arguments }
+        if run.environment then table.insert(words, 1, run.environment) end
+        list[#list + 1] = { system = system.key, run = run.key,
+          label = run.key .. " of " .. system.title, text = table.concat(words, " ") }
       end
     end
   end
-  return rounds
+  if #list == 0 then fail("nothing to run") end
+  return list
 end
 
--- ---- The table ----
-
-local function figure(round, where, name)
-  return round[where] and round[where][name]
-end
-
---- All values of a row, sorted, and their unit.
-local function values_of(row, rounds)
-  local values, unit = {}, nil
+--- What was measured by system and run: rounds[i][system][run] = figures.
+local function arrange(rounds, list)
+  local arranged = {}
   for i, round in ipairs(rounds) do
-    local found = figure(round, row[1], row[2])
-    local base = not row.by or figure(round, row.by[1], row.by[2])
-    if not found or not base then return nil end
-    values[i] = row.by and found.value / base.value or found.value
-    unit = row.by and "x" or found.unit
-  end
-  table.sort(values)
-  return values, unit
-end
-
-local function median(sorted)
-  local n = #sorted
-  return (sorted[(n + 1) // 2] + sorted[n // 2 + 1]) / 2
-end
-
-local function program_of(where)
-  for _, command in ipairs(commands) do
-    if key(command) == where then return command[1] end
-  end
-end
-
-local formats = { ns = "%.0f", us = "%.2f", x = "%.2f", MB = "%.1f", B = "%.0f" }
-local names = { x = "" }
-
-local function show(value, unit)
-  return (formats[unit]:format(value):gsub("^%-(0%.?0*)$", "%1"))
-end
-
-local function bar(row, value)
-  local limit, sign = row.below or row.most, row.below and "below" or "at most"
-  if not limit then return "" end
-  local met = value < limit or row.most and value == limit
-  return ("%s %s: %s"):format(sign, limit, met and "met" or "missed")
-end
-
-local function format_table(rounds)
-  local lines = {
-    "| Program | Figure | Median | Min to max | Bar |",
-    "|---|---|---:|---:|---|",
-  }
-  for _, row in ipairs(rows) do
-    local values, unit = values_of(row, rounds)
-    if values then
-      lines[#lines + 1] = ("| %s | %s | %s | %s to %s | %s |"):format(
-        program_of(row[1]), row[3],
-        (show(median(values), unit) .. " " .. (names[unit] or unit)):gsub(" $", ""),
-        show(values[1], unit), show(values[#values], unit), bar(row, median(values)))
+    arranged[i] = {}
+    for _, command in ipairs(list) do
+      local its = arranged[i][command.system] or {}
+      arranged[i][command.system] = its
+      its[command.run] = round[command]
     end
   end
-  return table.concat(lines, "\n") .. "\n"
+  return arranged
 end
 
 local options = read_options()
-local lua = assert(report.capture(report.interpreter() .. " -v")):match("^Lua %S+")
-local host = report.host(("%s, %s"):format(lua, require("greenlet")._VERSION))
-local rounds = measure(options)
-local text = ("%s\nMedians of %d runs.\n\n%s"):format(host, options.runs, format_table(rounds))
+local chosen, missing = choose_systems(options.systems)
+local names = {}
+for i, system in ipairs(chosen) do names[i] = system.title .. " " .. system.found end
+local heading = report.host(table.concat(names, ", "))
+if missing ~= "" then heading = heading .. "\n" .. missing end
+
+local list = commands(chosen, options)
+local rounds, failures = runner.run(list, options.runs)
+local text = ("%s\n%s\n\n%s"):format(heading,
+  options.runs and ("Runs of each program: %d."):format(options.runs)
+  or "One quick run: the figures mean nothing.",
+  tables.format(arrange(rounds, list), chosen))
 io.write(text)
 if options.write then
   report.write(DOCUMENT, "figures", text)
   io.write("\nwritten to docs/performance.md\n")
 end
+os.exit(failures == 0)
