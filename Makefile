@@ -264,6 +264,12 @@ $(BENCH)/erlang/%.beam: $(PEERS)/erlang/%.erl
 .PHONY: bench
 bench: all bench-peers ## measure, beside other systems; fill in docs/performance.md
 	$(BUILD)/greenlua scripts/bench/run.lua --write
+	@if command -v gnuplot >/dev/null; then $(MAKE) --no-print-directory bench-scaling; \
+	else echo "gnuplot is not installed: docs/scaling.svg stays as it is"; fi
+
+.PHONY: bench-scaling
+bench-scaling: all ## measure from 10 to 1,000,000 greenlets; draw docs/scaling.svg (needs gnuplot)
+	$(BUILD)/greenlua scripts/bench/scaling.lua --write
 
 DOC_DIR = $(DESTDIR)$(PREFIX)/share/doc/greenlua
 

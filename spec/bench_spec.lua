@@ -184,4 +184,23 @@ describe("scripts/bench", function()
       "before\n<!-- a: begin (by x) -->\n\nnew: 100 %1\n\n<!-- a: end -->\nafter\n", text)
     assert.has_error(function() report.write(path, "b", "") end)
   end)
+
+  it("scaling.lua runs every program; its picture says nothing of the machine", function()
+    local has_gnuplot = report.capture("gnuplot --version 2>&1")
+    local picture = run.directory() .. "/scaling.svg"
+    local out, err, status = bench("scaling.lua",
+      "--quick" .. (has_gnuplot and " --svg " .. picture or ""))
+    assert.equal("", err)
+    assert.equal(0, status)
+    assert.equal(7, #cells_of(out, "10"))
+    assert.equal(7, #cells_of(out, "100"))
+    if not has_gnuplot then return end
+    local file <close> = assert(io.open(picture))
+    local svg = file:read("a")
+    assert.truthy(svg:find("memory of one that waits (bytes)", 1, true))
+    assert.truthy(svg:find("</svg>%s*$"))
+    for _, place in ipairs({ "/tmp", "/usr/", "/home/", "/root" }) do
+      assert.is_nil(svg:find(place, 1, true))
+    end
+  end)
 end)
