@@ -31,7 +31,8 @@ end
 local formats = { ns = "%.0f", us = "%.2f", ms = "%.2f", x = "%.2f", MB = "%.1f", B = "%.0f" }
 
 local function show(value, unit)
-  return (formats[unit]:format(value):gsub("^%-(0%.?0*)$", "%1"))
+  local format = value < 1000 and formats[unit] or "%.0f"
+  return (format:format(value):gsub("^%-(0%.?0*)$", "%1"))
 end
 
 local function show_with_unit(value, unit)
