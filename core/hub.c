@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -10,12 +11,13 @@
 
 enum {
   BATCH_SWITCHES = 50,       /* between two looks at the clock, as gevent */
-  TRIM_SECONDS = 1,          /* between two rounds of giving stacks back */
   LONGEST_POLL_SECONDS = 3600,
   KEEP_EVERY = 16,           /* see hub_wants_stack */
   PROBES = 4,                /* of slots, for a greenlet that can leave */
 };
 static const double DEFAULT_SWITCH_INTERVAL = 0.005;
+/* Between two rounds of giving stacks back; when one was not enough. */
+static const double TRIM_SECONDS = 1, TRIM_AGAIN_SECONDS = 0.1;
 
 /* ---- The ready queue ---- */
 
@@ -113,16 +115,22 @@ static void nothing(struct ev_loop *loop, ev_timer *timer, int events) {
   (void)loop, (void)timer, (void)events; /* it has ended the poll, no more */
 }
 
-/* Set the one libev timer to the earliest deadline. False if that has passed. */
+/* When the hub has something to do, if no event comes before; INFINITY: never. */
+static double deadline(struct hub *hub) {
+  double timer = hub->timers.count ? timers_earliest(&hub->timers) : INFINITY;
+  return hub->untrimmed && hub->trim_at < timer ? hub->trim_at : timer;
+}
+
+/* Set the one libev timer to the deadline. False if that has passed. */
 static bool arm(struct hub *hub) {
-  double at = hub->timers.count ? timers_earliest(&hub->timers) : 0;
-  double now = hub->timers.count ? clock_seconds() : 0;
-  if (hub->timers.count && at <= now)
+  double at = deadline(hub);
+  double now = at < INFINITY ? clock_seconds() : 0;
+  if (at <= now)
     return false;
   if (ev_is_active(&hub->earliest) && at == hub->armed_for)
     return true;
   ev_timer_stop(hub->loop, &hub->earliest);
-  if (hub->timers.count) {
+  if (at < INFINITY) {
     double seconds = at - now;
     ev_now_update(hub->loop);
     seconds = seconds < LONGEST_POLL_SECONDS ? seconds : LONGEST_POLL_SECONDS;
@@ -166,11 +174,18 @@ static void told_kernel(struct ev_loop *loop) {
   watchers_told(ev_userdata(loop));
 }
 
+/* The hub is about to wait: a good time to give back what stacks do not use.
+ * Once for each time that something has run, so a long wait is not disturbed. */
+static void trim_stacks(struct hub *hub) {
+  if (!hub->untrimmed || hub->now < hub->trim_at)
+    return;
+  hub->untrimmed = !stack_pool_trim(&hub->stacks, &hub->self.stack);
+  hub->trim_at = hub->now + (hub->untrimmed ? TRIM_AGAIN_SECONDS : TRIM_SECONDS);
+}
+
 static void poll(struct hub *hub, bool wait) {
-  if (wait && hub->now - hub->trimmed > TRIM_SECONDS) {
-    stack_pool_trim(&hub->stacks);
-    hub->trimmed = hub->now;
-  }
+  if (wait)
+    trim_stacks(hub);
   if (hub->host->polling)
     hub->host->polling(hub);
   wait = wait && list_empty(&hub->ready) && !hub->no_wait && arm(hub);
@@ -183,6 +198,7 @@ static void poll(struct hub *hub, bool wait) {
   hub->waiting = wait;
   ev_run(hub->loop, wait ? EVRUN_ONCE : EVRUN_NOWAIT);
   hub->waiting = false;
+  hub->untrimmed = true;
   hub->now = clock_seconds();
   timers_expire(&hub->timers, hub->now);
   wake_turns(hub);
@@ -379,7 +395,9 @@ int hub_init(struct hub *hub, unsigned slots, size_t slot_bytes, const struct hu
   ev_set_loop_release_cb(hub->loop, told_kernel, NULL);
   ev_timer_init(&hub->earliest, nothing, 0, 0);
   hub->switch_interval = DEFAULT_SWITCH_INTERVAL;
-  hub->now = hub->began = hub->trimmed = clock_seconds();
+  hub->now = hub->began = clock_seconds();
+  hub->trim_at = hub->now + TRIM_SECONDS;
+  hub->untrimmed = true;
   hub->batch_left = BATCH_SWITCHES;
   hub->batch_end = hub->now + hub->switch_interval;
   return 0;

@@ -84,7 +84,8 @@ struct hub {
   unsigned iteration;
   unsigned set_aside;          /* counts answers of hub_wants_stack */
   double began;                /* clock_seconds at the start */
-  double trimmed;              /* when free stacks were last given back */
+  double trim_at;              /* when unused memory of stacks is given back */
+  bool untrimmed;              /* something may have run since it was */
   struct list turns;           /* greenlets waiting for one loop iteration */
   struct list children;        /* active child watchers */
   struct list changed_ios;     /* io watchers to be looked at before the poll */

@@ -1,6 +1,7 @@
 #include "core/slot.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
@@ -8,21 +9,28 @@
 #define MADV_GUARD_INSTALL 102 /* Linux 6.13 */
 #endif
 
-enum { GUARD_PAGES = 4, TRIM_KEEP_BYTES = 16 * 1024 };
+enum {
+  GUARD_PAGES = 4,
+  NO_SUCH_ADVICE = 9999,
+  TRIM_KEEP_BYTES = 16 * 1024,
+  TRIM_MOST = 256,      /* slots in one call: a tenth of a millisecond, or two */
+  RED_ZONE_BYTES = 128, /* System V, x86-64; AArch64 has none */
+};
 
 /*
  * Make the lowest pages of a slot trap. A guard of MADV_GUARD_INSTALL lives in
  * the page table; mprotect splits the mapping in two, of which a process may
  * have 65,530. qemu-user accepts any advice and does nothing, so an advice
- * that cannot exist is tried first.
+ * that cannot exist is tried first. Who has refused or lied is not asked again.
  */
-static int guard(const struct stack_pool *pool, char *low) {
-  static int advise = -1;
+static int guard(struct stack_pool *pool, char *low) {
   size_t bytes = GUARD_PAGES * pool->page_bytes;
-  if (advise < 0)
-    advise = madvise(low, pool->page_bytes, 9999) != 0;
-  if (advise && madvise(low, bytes, MADV_GUARD_INSTALL) == 0)
+  if (!pool->advice_tried)
+    pool->no_advice = madvise(low, pool->page_bytes, NO_SUCH_ADVICE) == 0;
+  pool->advice_tried = true;
+  if (!pool->no_advice && madvise(low, bytes, MADV_GUARD_INSTALL) == 0)
     return 0;
+  pool->no_advice = true;
   return mprotect(low, bytes, PROT_NONE) == 0 ? 0 : -ENOMEM;
 }
 
@@ -36,7 +44,7 @@ static char *map(size_t bytes) {
   return memory;
 }
 
-static int slot_init(const struct stack_pool *pool, struct slot *slot, char *memory,
+static int slot_init(struct stack_pool *pool, struct slot *slot, char *memory,
                      size_t bytes, bool own) {
   if (guard(pool, memory) < 0)
     return -ENOMEM;
@@ -55,8 +63,7 @@ struct slot *slot_new(struct stack_pool *pool) {
     goto no_memory;
   if (slot_init(pool, slot, memory, bytes, true) < 0)
     goto no_guard;
-  slot->next_own = pool->own;
-  pool->own = slot;
+  list_append(&pool->own, &slot->all_own);
   return slot;
 no_guard:
   munmap(memory, bytes);
@@ -66,6 +73,7 @@ no_memory:
 }
 
 static void slot_free(const struct stack_pool *pool, struct slot *slot) {
+  list_remove(&slot->all_own);
   char *memory = slot->low - GUARD_PAGES * pool->page_bytes;
   annotate_stack_gone(slot->valgrind_id);
   munmap(memory, (size_t)(slot->top - memory));
@@ -111,7 +119,7 @@ struct slot *slot_take(struct stack_pool *pool, bool pinned) {
   if (!slot)
     slot = pinned ? slot_new(pool) : slot_grow(pool);
   if (slot)
-    slot->used = true;
+    slot->ran |= SLOT_TO_TRIM;
   return slot;
 }
 
@@ -119,9 +127,9 @@ struct slot *slot_victim(struct stack_pool *pool) {
   for (;;) {
     struct slot *slot = &pool->slots[pool->hand];
     pool->hand = (pool->hand + 1) % pool->count;
-    if (!slot->recent)
+    if (!(slot->ran & SLOT_FOR_HAND))
       return slot;
-    slot->recent = false;
+    slot->ran &= ~SLOT_FOR_HAND;
   }
 }
 
@@ -130,10 +138,8 @@ struct stack *stack_pool_victim(struct stack_pool *pool) {
 }
 
 void slots_term(struct stack_pool *pool) {
-  for (struct slot *slot; (slot = pool->own);) {
-    pool->own = slot->next_own;
-    slot_free(pool, slot);
-  }
+  while (!list_empty(&pool->own))
+    slot_free(pool, container_of(pool->own.next, struct slot, all_own));
   for (unsigned i = 0; i < pool->count; i++)
     annotate_stack_gone(pool->slots[i].valgrind_id);
   if (pool->memory)
@@ -143,19 +149,66 @@ void slots_term(struct stack_pool *pool) {
 
 /* ---- Giving back ---- */
 
-static void slot_trim(struct slot *slot) {
-  if (slot->owner || !slot->used)
-    return;
-  char *keep = slot->top - TRIM_KEEP_BYTES;
-  madvise(slot->low, (size_t)(keep - slot->low), MADV_DONTNEED);
-  slot->used = false;
+/*
+ * Where that begins which must stay: the frames and, for those of the host who
+ * use it, the red zone below them. A shared slot keeps a little more, lest each
+ * use of it begin with page faults; those of pinned stacks may be very many.
+ */
+static char *kept(const struct stack_pool *pool, const struct slot *slot,
+                  const struct stack *running) {
+  char *low = slot->own ? slot->top : slot->top - TRIM_KEEP_BYTES;
+  char *sp = low;
+  if (slot->owner == running) /* whose sp is of the last time that it rested */
+    sp = (char *)__builtin_frame_address(0) - TRIM_KEEP_BYTES;
+  else if (slot->owner)
+    sp = (char *)slot->owner->sp - RED_ZONE_BYTES;
+  low = sp < low ? sp : low;
+  return low - (uintptr_t)low % pool->page_bytes;
 }
 
-void stack_pool_trim(struct stack_pool *pool) {
-  for (unsigned i = 0; i < pool->count; i++)
-    slot_trim(&pool->slots[i]);
-  for (struct slot *slot = pool->free_own; slot; slot = slot->next)
-    slot_trim(slot);
+/* False if it has not run since it was last looked at. */
+static bool slot_trim(const struct stack_pool *pool, struct slot *slot,
+                      const struct stack *running) {
+  if (!(slot->ran & SLOT_TO_TRIM))
+    return false;
+  slot->ran &= ~SLOT_TO_TRIM;
+  char *low = kept(pool, slot, running);
+  if (low > slot->low)
+    madvise(slot->low, (size_t)(low - slot->low), MADV_DONTNEED);
+  return true;
+}
+
+/* Unmap what pinned stacks have left and none has begun on since the last time. */
+static void free_idle(struct stack_pool *pool, unsigned *left) {
+  struct slot **link = &pool->free_own;
+  while (*link && *left > 0) {
+    struct slot *slot = *link;
+    if (slot->ran & SLOT_TO_TRIM) {
+      slot->ran &= ~SLOT_TO_TRIM;
+      link = &slot->next;
+      continue;
+    }
+    *link = slot->next;
+    slot_free(pool, slot);
+    (*left)--;
+  }
+}
+
+bool stack_pool_trim(struct stack_pool *pool, const struct stack *running) {
+  unsigned left = TRIM_MOST;
+  free_idle(pool, &left);
+  for (unsigned i = 0; i < pool->count && left > 0; i++) {
+    pool->trim_hand = (pool->trim_hand + 1) % pool->count;
+    left -= slot_trim(pool, &pool->slots[pool->trim_hand], running);
+  }
+  struct list *node = pool->own.next;
+  for (; node != &pool->own && left > 0; node = node->next)
+    left -= slot_trim(pool, container_of(node, struct slot, all_own), running);
+  if (node != &pool->own) { /* who was not reached comes first the next time */
+    list_remove(&pool->own);
+    list_append(node, &pool->own);
+  }
+  return left > 0;
 }
 
 /* ---- Overflows ---- */
@@ -168,8 +221,10 @@ const struct stack *stack_pool_guard_of(const struct stack_pool *pool, const voi
   for (unsigned i = 0; i < pool->count; i++)
     if (guards(pool, &pool->slots[i], address))
       return pool->slots[i].owner;
-  for (const struct slot *slot = pool->own; slot; slot = slot->next_own)
+  for (const struct list *node = pool->own.next; node != &pool->own; node = node->next) {
+    const struct slot *slot = container_of(node, struct slot, all_own);
     if (guards(pool, slot, address))
       return slot->owner;
+  }
   return NULL;
 }

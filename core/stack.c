@@ -113,7 +113,6 @@ static void copy_in(struct stack_pool *pool, struct stack *stack) {
   image_free(pool, stack->image);
   stack->image = NULL;
   stack->slot->owner = stack;
-  stack->slot->used = true;
 }
 
 /* The owner of a slot and the image that wants it have the same size: swap
@@ -230,7 +229,7 @@ static void move(void *arg) {
   } else if (left) {
     left->owner = pool->from;
   }
-  next->slot->recent = true;
+  next->slot->ran = SLOT_RAN;
   struct stack scratch;
   go(&scratch, true, next->sp, next->slot);
   abort(); /* the scratch stack is laid out anew each time */
@@ -253,7 +252,7 @@ COLD static int switch_by_scratch(struct stack_pool *pool, struct stack *from, s
 int stack_switch(struct stack_pool *pool, struct stack *from, struct stack *to) {
   if (!pool->move_always) {
     if (resident(to)) {
-      to->slot->recent = true;
+      to->slot->ran = SLOT_RAN;
       go(from, false, to->sp, to->slot);
       return 0;
     }
@@ -273,7 +272,7 @@ int stack_leave(struct stack_pool *pool, struct stack *from, struct stack *to) {
   struct slot *left = from->slot;
   slot_release(pool, left);
   stack_init(from, from->pinned);
-  to->slot->recent = true;
+  to->slot->ran = SLOT_RAN;
   struct stack nobody;
   go(&nobody, true, to->sp, to->slot);
   abort(); /* nobody holds `nobody` */
@@ -311,8 +310,10 @@ int stack_reserve(struct stack_pool *pool) {
 void stack_term(struct stack_pool *pool, struct stack *stack) {
   if (stack->image)
     image_free(pool, stack->image);
-  else if (resident(stack))
+  else if (resident(stack)) {
+    stack->slot->ran |= SLOT_TO_TRIM; /* its frames were kept so far */
     slot_release(pool, stack->slot);
+  }
   stack_init(stack, stack->pinned);
 }
 
@@ -333,7 +334,8 @@ int stack_pool_init(struct stack_pool *pool, unsigned slots, size_t slot_bytes,
                     struct stack *native, void (*begin)(struct stack_pool *)) {
   if (slots == 0 || slot_bytes < SMALLEST_SLOT_BYTES || slot_bytes > LARGEST_SLOT_BYTES)
     return -EINVAL;
-  *pool = (struct stack_pool){.limit = slots, .begin = begin, .native_stack = native};
+  *pool = (struct stack_pool){.limit = slots, .begin = begin};
+  list_init(&pool->own);
   pool->page_bytes = (size_t)sysconf(_SC_PAGESIZE);
   pool->slot_bytes = (slot_bytes + pool->page_bytes - 1) / pool->page_bytes * pool->page_bytes;
   pool->slots = calloc(slots, sizeof *pool->slots);
@@ -359,4 +361,5 @@ void stack_pool_term(struct stack_pool *pool) {
     }
   slots_term(pool);
   *pool = (struct stack_pool){0};
+  list_init(&pool->own); /* who asks whose guard an address is in may be late */
 }

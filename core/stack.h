@@ -37,8 +37,10 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "core/annotate.h"
+#include "core/list.h"
 
 struct slot;
 struct image;
@@ -55,15 +57,17 @@ struct stack {
 #endif
 };
 
+/* Since the clock hand passed; since it was last trimmed. */
+enum { SLOT_FOR_HAND = 1, SLOT_TO_TRIM = 2, SLOT_RAN = SLOT_FOR_HAND | SLOT_TO_TRIM };
+
 struct slot {
   struct stack *owner;
   char *low, *top;     /* usable range, guard excluded */
   struct slot *next;   /* free list */
-  struct slot *next_own; /* list of all own slots */
+  struct list all_own; /* node of pool->own */
   bool free;           /* on the free list, perhaps stale */
-  bool recent;         /* ran since the clock hand passed */
   bool own;            /* belongs to one pinned stack or to the thread */
-  bool used;           /* since it was last trimmed */
+  uint8_t ran;         /* somebody ran on it: flags, cleared by who looks at them */
   unsigned valgrind_id;
 };
 
@@ -76,12 +80,13 @@ struct stack_pool {
   char *memory;            /* limit * slot_bytes, reserved on first need */
   struct slot *free;
   struct slot *free_own;   /* idle slots of pinned stacks that have ended */
-  struct slot *own;        /* all slots outside the array, in use or not */
+  struct list own;         /* all slots outside the array, in use or not */
   unsigned hand;           /* of the clock that looks for a slot to clear */
+  unsigned trim_hand;      /* the slot that was trimmed last */
   bool move_always;        /* debugging: copy out at every switch */
+  bool advice_tried, no_advice; /* how guards are made: slot.c */
   void (*begin)(struct stack_pool *); /* runs on each fresh stack, must not return */
   struct slot native;      /* the thread's own stack */
-  struct stack *native_stack;
   /* A switch that needs copying is carried out on the scratch stack; this is
    * what it works on, and the answer to the one who asked. */
   struct slot *scratch;
@@ -166,8 +171,15 @@ static inline void stack_pass_on(struct stack *from, struct stack *to) {
 /* Free what a resting or fresh stack holds. What is on it is not unwound. */
 void stack_term(struct stack_pool *pool, struct stack *stack);
 
-/* Give the memory of free slots that were used deep back to the system. */
-void stack_pool_trim(struct stack_pool *pool);
+/*
+ * Give memory back to the system: the pages below the stack pointers of stacks
+ * that rest, those of free slots, and the slots of pinned stacks that have ended
+ * if none has begun there since the last call but one. The thread's own stack
+ * is the host's: it is left alone. `running` is whose stack the caller is on.
+ * Only slots that ran since the last call are looked at, and only some hundreds
+ * in one call: false if that was not all.
+ */
+bool stack_pool_trim(struct stack_pool *pool, const struct stack *running);
 
 /* Which stack's guard does `address` lie in? NULL if in none. For the report
  * of an overflow; safe in a signal handler. */

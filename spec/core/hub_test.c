@@ -291,6 +291,62 @@ static void weak_ones_are_told_of(void) {
   CHECK_NOTES(answers);
 }
 
+/* ---- Giving stacks back ---- */
+
+static bool all_given_back(void) {
+  for (unsigned i = 0; i < hub.stacks.count; i++)
+    if (hub.stacks.slots[i].ran & SLOT_TO_TRIM)
+      return false;
+  for (struct list *node = hub.stacks.own.next; node != &hub.stacks.own; node = node->next)
+    if (container_of(node, struct slot, all_own)->ran & SLOT_TO_TRIM)
+      return false;
+  return true;
+}
+
+static void sleep_a_little(void) {
+  CHECK_EQUAL(waiter_sleep(&hub, 0.0001, true), 0);
+}
+
+static void resting_stacks_are_given_back(void) {
+  spawn(run_sleep, NULL);
+  struct subject *pinned = make(run_sleep, NULL);
+  stack_init(&pinned->greenlet.stack, true);
+  greenlet_start(&pinned->greenlet);
+  hub.trim_at = clock_seconds() + LONG_SECONDS;
+  sleep_a_little();
+  CHECK(!all_given_back());
+  hub.trim_at = 0;
+  sleep_a_little();
+  CHECK(all_given_back());
+  CHECK(hub.trim_at > hub.now);
+  kill_rest();
+  clear_notes();
+}
+
+static void wake_main_if_all_is_given_back(struct watcher *watcher, int events) {
+  (void)watcher, (void)events;
+  if (all_given_back())
+    waiter_wake(&hub.main, 0);
+}
+
+/* It waits for what comes in a long while; so it wakes once for that alone. */
+static void a_long_wait_is_interrupted_to_give_back(void) {
+  static struct watcher prepare;
+  spawn(run_sleep, NULL);
+  sleep_a_little();
+  CHECK_EQUAL(watcher_init(&prepare, &hub, WATCHER_PREPARE), 0);
+  prepare.callback = wake_main_if_all_is_given_back;
+  watcher_set_ref(&prepare, false);
+  CHECK_EQUAL(watcher_start(&prepare), 0);
+  hub.trim_at = clock_seconds() + 0.01;
+  unsigned before = hub.iteration;
+  CHECK_EQUAL(waiter_park(&hub, WAIT_LINKS, NULL, NULL, LONG_SECONDS, true), 0);
+  CHECK(hub.iteration - before <= 3);
+  watcher_stop(&prepare);
+  kill_rest();
+  clear_notes();
+}
+
 /* ---- Termination ---- */
 
 static void *run_deep_sleep(struct greenlet *greenlet, void *arg) {
@@ -388,6 +444,8 @@ int main(void) {
   EACH_MODE(turn_waits_for_an_event);
   EACH_MODE(turn_is_killed);
   EACH_MODE(weak_ones_are_told_of);
+  EACH_MODE(resting_stacks_are_given_back);
+  EACH_MODE(a_long_wait_is_interrupted_to_give_back);
   EACH_MODE(term_with_living_greenlets);
   threads_have_hubs_of_their_own();
   return check_summary();

@@ -27,6 +27,7 @@ void *__wrap_realloc(void *memory, size_t bytes);
 int __wrap_posix_memalign(void **memory, size_t alignment, size_t bytes);
 void *__wrap_mmap(void *at, size_t bytes, int protection, int flags, int fd, off_t offset);
 int __wrap_mprotect(void *at, size_t bytes, int protection);
+int __wrap_madvise(void *at, size_t bytes, int advice);
 
 /* Calls until the first that fails, and then how many fail. */
 static unsigned long calls_left;
@@ -70,6 +71,13 @@ void *__wrap_mmap(void *at, size_t bytes, int protection, int flags, int fd, off
 
 int __wrap_mprotect(void *at, size_t bytes, int protection) {
   return fails() ? -1 : __real_mprotect(at, bytes, protection);
+}
+
+/* An old kernel's: guards are made by mprotect, so making one may fail. */
+int __wrap_madvise(void *at, size_t bytes, int advice) {
+  (void)at, (void)bytes, (void)advice;
+  errno = EINVAL;
+  return -1;
 }
 
 /* What libev gets when more than one allocation fails: the hub's reserve, for

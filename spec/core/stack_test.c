@@ -3,64 +3,10 @@
 #include <alloca.h>
 #include <errno.h>
 #include <setjmp.h>
-#include <signal.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <sys/wait.h>
 
-#include "spec/core/check.h"
+#include "spec/core/fiber.h"
 
-/*
- * A little scheduler of its own: `fibers` switch to main, or to each other, and
- * check after each switch that all they had on the stack is still there.
- */
-enum { FIBERS = 300, SLOT_BYTES = 256 * 1024, ROUNDS = 8 };
-
-struct fiber {
-  struct stack stack;
-  void (*run)(struct fiber *);
-  unsigned seed, visits;
-  bool done;
-};
-
-static struct stack_pool pool;
-static struct stack native;
-static struct fiber fibers[FIBERS], *running;
-
-/* Switch from whoever runs to a fiber, or to main (NULL). */
-static int to(struct fiber *fiber) {
-  struct fiber *from = running;
-  running = fiber;
-  int result = stack_switch(&pool, from ? &from->stack : &native,
-                            fiber ? &fiber->stack : &native);
-  if (result < 0)
-    running = from;
-  return result;
-}
-
-static void begin(struct stack_pool *of) {
-  CHECK(of == &pool);
-  struct fiber *fiber = running;
-  fiber->run(fiber);
-  fiber->done = true;
-  running = NULL;
-  stack_leave(&pool, &fiber->stack, &native);
-  abort(); /* the native stack is always there */
-}
-
-static void open_pool(unsigned slots, bool move_always) {
-  CHECK_EQUAL(stack_pool_init(&pool, slots, SLOT_BYTES, &native, begin), 0);
-  pool.move_always = move_always;
-  running = NULL;
-}
-
-static struct fiber *fiber_init(size_t i, void (*run)(struct fiber *), bool pinned) {
-  fibers[i] = (struct fiber){.run = run, .seed = (unsigned)i};
-  stack_init(&fibers[i].stack, pinned);
-  return &fibers[i];
-}
+enum { ROUNDS = 8 };
 
 static unsigned scramble(unsigned x) {
   x ^= x << 13, x ^= x >> 17, x ^= x << 5;
@@ -68,25 +14,6 @@ static unsigned scramble(unsigned x) {
 }
 
 /* ---- What survives ---- */
-
-static void rest(struct fiber *fiber) {
-  fiber->visits++;
-  CHECK_EQUAL(to(NULL), 0);
-  CHECK(running == fiber);
-}
-
-static void __attribute__((noinline)) fill(unsigned char *bytes, size_t count, unsigned seed) {
-  for (size_t i = 0; i < count; i++)
-    bytes[i] = (unsigned char)(seed + i * 7);
-}
-
-static bool __attribute__((noinline)) same(const unsigned char *bytes, size_t count,
-                                           unsigned seed) {
-  for (size_t i = 0; i < count; i++)
-    if (bytes[i] != (unsigned char)(seed + i * 7))
-      return false;
-  return true;
-}
 
 /* Recursion with a block of random size in each frame, resting at each depth. */
 static void __attribute__((noinline)) patterns(struct fiber *fiber, unsigned depth) {
@@ -151,20 +78,6 @@ static void run_ring(struct fiber *fiber) {
   }
 }
 
-/* Round and round from main, in order, until all are done. */
-static void drive(size_t count) {
-  bool more = true;
-  while (more) {
-    more = false;
-    for (size_t i = 0; i < count; i++)
-      if (!fibers[i].done) {
-        more = true;
-        CHECK_EQUAL(to(&fibers[i]), 0);
-        CHECK(running == NULL);
-      }
-  }
-}
-
 static void drive_at_random(size_t count, unsigned seed) {
   size_t left = 0;
   for (size_t i = 0; i < count; i++)
@@ -190,11 +103,6 @@ static void check_invariants(size_t count) {
   }
   for (unsigned i = 0; i < pool.count; i++)
     CHECK(!pool.slots[i].owner || pool.slots[i].owner->slot == &pool.slots[i]);
-}
-
-static void all_fresh(size_t count) {
-  for (size_t i = 0; i < count; i++)
-    CHECK(fibers[i].done && stack_fresh(&fibers[i].stack));
 }
 
 static void contents_survive(unsigned slots, bool move_always) {
@@ -237,12 +145,6 @@ static void sizes_that_make_no_sense(void) {
   CHECK_EQUAL(pool.slot_bytes % pool.page_bytes, 0);
   CHECK(pool.slot_bytes >= 100 * 1000);
   stack_pool_term(&pool);
-}
-
-static void run_rests(struct fiber *fiber) {
-  volatile char here = 1;
-  rest(fiber);
-  CHECK(here == 1);
 }
 
 static void slots_bound_the_number_of_residents(void) {
@@ -352,120 +254,6 @@ static void adoption(void) {
   stack_pool_term(&pool);
 }
 
-/* ---- Giving back ---- */
-
-static void __attribute__((noinline)) use_deep(void) {
-  unsigned char block[150 * 1024];
-  fill(block, sizeof block, 1);
-  CHECK(same(block, sizeof block, 1));
-}
-
-static void run_deep(struct fiber *fiber) {
-  use_deep();
-  rest(fiber);
-  use_deep();
-}
-
-static size_t resident_pages(const struct slot *slot) {
-  static unsigned char pages[SLOT_BYTES / 4096];
-  size_t count = 0, bytes = (size_t)(slot->top - slot->low);
-  if (mincore(slot->low, bytes, pages) < 0)
-    return 0;
-  for (size_t i = 0; i < bytes / pool.page_bytes; i++)
-    count += pages[i] & 1;
-  return count;
-}
-
-enum { KEPT_PAGES = 4 };
-
-static void trim(bool pinned) {
-  open_pool(2, false);
-  struct fiber *fiber = fiber_init(0, run_deep, pinned);
-  CHECK_EQUAL(to(fiber), 0);
-  struct slot *slot = fiber->stack.slot;
-  bool seen = resident_pages(slot) > KEPT_PAGES; /* else mincore does not tell */
-  stack_pool_trim(&pool); /* it rests on the slot: nothing is taken from it */
-  CHECK(!seen || resident_pages(slot) > KEPT_PAGES);
-  drive(1);
-  CHECK(!seen || resident_pages(slot) > KEPT_PAGES);
-  stack_pool_trim(&pool);
-  CHECK(resident_pages(slot) <= KEPT_PAGES);
-  stack_pool_term(&pool);
-}
-
-/* A slot that an image came back to after a trim is trimmed again. */
-static void trim_after_return(void) {
-  open_pool(1, false);
-  struct fiber *bound = fiber_init(0, run_deep, false), *other = fiber_init(1, run_rests, false);
-  CHECK_EQUAL(to(bound), 0);
-  CHECK_EQUAL(to(other), 0);
-  CHECK_EQUAL(to(other), 0);
-  CHECK(other->done && bound->stack.image);
-  stack_pool_trim(&pool);
-  CHECK(resident_pages(&pool.slots[0]) <= KEPT_PAGES);
-  CHECK_EQUAL(to(bound), 0);
-  CHECK(bound->done);
-  stack_pool_trim(&pool);
-  CHECK(resident_pages(&pool.slots[0]) <= KEPT_PAGES);
-  stack_pool_term(&pool);
-}
-
-/* ---- Guards ---- */
-
-static unsigned __attribute__((noinline)) overflow(unsigned depth) {
-  volatile unsigned char block[2048];
-  block[0] = 1;
-  return depth == 0 ? 0 : overflow(depth - 1) + block[0];
-}
-
-static void run_overflow(struct fiber *fiber) {
-  (void)fiber;
-  overflow(1000000);
-}
-
-static void on_fault(int number, siginfo_t *info, void *context) {
-  (void)number, (void)context;
-  _exit(stack_pool_guard_of(&pool, info->si_addr) == &running->stack ? 42 : 43);
-}
-
-static int in_child(bool handled, bool pinned) {
-  pid_t pid = fork();
-  if (pid == 0) {
-    static char alternate[64 * 1024];
-    stack_t stack = {.ss_sp = alternate, .ss_size = sizeof alternate};
-    struct sigaction action = {.sa_flags = SA_SIGINFO | SA_ONSTACK};
-    action.sa_sigaction = on_fault;
-    if (!handled)
-      action = (struct sigaction){.sa_handler = SIG_DFL};
-    sigaltstack(&stack, NULL);
-    sigaction(SIGSEGV, &action, NULL);
-    to(fiber_init(0, run_rests, false));
-    to(fiber_init(1, run_overflow, pinned));
-    _exit(1);
-  }
-  int status = 0;
-  CHECK(waitpid(pid, &status, 0) == pid);
-  return status;
-}
-
-static void overflow_ends_in_the_guard(void) {
-  open_pool(4, false);
-  for (int pinned = 0; pinned < 2; pinned++) {
-    int status = in_child(false, pinned);
-    CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
-    status = in_child(true, pinned);
-    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 42);
-  }
-  CHECK(stack_pool_guard_of(&pool, &pool) == NULL);
-  CHECK(stack_pool_guard_of(&pool, NULL) == NULL);
-  CHECK_EQUAL(to(fiber_init(0, run_rests, false)), 0);
-  CHECK(stack_pool_guard_of(&pool, pool.slots[0].low) == NULL);
-  CHECK(stack_pool_guard_of(&pool, pool.slots[0].low - 1) == &fibers[0].stack);
-  CHECK(stack_pool_guard_of(&pool, pool.memory) == &fibers[0].stack);
-  drive(1);
-  stack_pool_term(&pool);
-}
-
 int main(void) {
   check_begin();
   sizes_that_make_no_sense();
@@ -481,9 +269,5 @@ int main(void) {
   pinned_stacks_never_move(true);
   term_of_resting_stacks();
   adoption();
-  trim(false);
-  trim(true);
-  trim_after_return();
-  overflow_ends_in_the_guard();
   return check_summary();
 }
