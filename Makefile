@@ -115,7 +115,7 @@ CHECKED     = test-core
 
 $(BUILD)/spec/core/memory_test: TEST_LDFLAGS = -Wl,--wrap=malloc,--wrap=calloc \
   -Wl,--wrap=realloc,--wrap=posix_memalign,--wrap=mmap,--wrap=mprotect,--wrap=madvise
-$(BUILD)/spec/core/slot_test: TEST_LDFLAGS = -Wl,--wrap=madvise,--wrap=mprotect
+$(BUILD)/spec/core/slot_test: TEST_LDFLAGS = -Wl,--wrap=mmap,--wrap=madvise,--wrap=mprotect
 
 .PHONY: test
 test: $(BUILD)/packages-test ## build all, run all tests

@@ -403,6 +403,13 @@ int hub_init(struct hub *hub, unsigned slots, size_t slot_bytes, const struct hu
   return 0;
 }
 
+int hub_set_stacks(struct hub *hub, unsigned slots, size_t slot_bytes) {
+  /* Whoever gives way is the origin from then on; main is it as long as nobody did. */
+  if (hub->current != &hub->main || hub->origin != &hub->main)
+    return -EBUSY;
+  return stack_pool_resize(&hub->stacks, slots, slot_bytes, &hub->self.stack);
+}
+
 void hub_term(struct hub *hub) {
   assert(hub->current == &hub->main);
   if (hub->loop)

@@ -102,6 +102,13 @@ struct hub {
 int hub_init(struct hub *hub, unsigned slots, size_t slot_bytes, const struct hub_host *host,
              void *data);
 
+/*
+ * Have other stacks, as long as nobody has run but the main greenlet, and none
+ * that is pinned has its stack already. Returns 0, -EINVAL as hub_init, -EBUSY
+ * when it is too late, or -ENOMEM; then nothing has changed.
+ */
+int hub_set_stacks(struct hub *hub, unsigned slots, size_t slot_bytes);
+
 /* Free everything; only the main greenlet may call it. Greenlets that live on
  * are not unwound, but must have been abandoned (greenlet_abandon). */
 void hub_term(struct hub *hub);

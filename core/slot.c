@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL 102 /* Linux 6.13 */
@@ -15,7 +16,9 @@ enum {
   TRIM_KEEP_BYTES = 16 * 1024,
   TRIM_MOST = 256,      /* slots in one call: a tenth of a millisecond, or two */
   RED_ZONE_BYTES = 128, /* System V, x86-64; AArch64 has none */
+  SMALLEST_SLOT_BYTES = 64 * 1024,
 };
+#define LARGEST_SLOT_BYTES ((size_t)1 << 30)
 
 /*
  * Make the lowest pages of a slot trap. A guard of MADV_GUARD_INSTALL lives in
@@ -55,8 +58,8 @@ static int slot_init(struct stack_pool *pool, struct slot *slot, char *memory,
   return 0;
 }
 
-struct slot *slot_new(struct stack_pool *pool) {
-  size_t bytes = pool->slot_bytes;
+/* A slot outside the array, for a pinned stack or as scratch. */
+static struct slot *slot_new(struct stack_pool *pool, size_t bytes) {
   struct slot *slot = malloc(sizeof *slot);
   char *memory = slot ? map(bytes) : NULL;
   if (!memory)
@@ -80,10 +83,16 @@ static void slot_free(const struct stack_pool *pool, struct slot *slot) {
   free(slot);
 }
 
+/* Where address space is limited, fewer slots serve as well. */
+static bool reserve(struct stack_pool *pool) {
+  for (unsigned slots = pool->limit; !pool->memory && slots > 0; slots /= 2)
+    if ((pool->memory = map(slots * pool->slot_bytes)))
+      pool->limit = slots;
+  return pool->memory != NULL;
+}
+
 static struct slot *slot_grow(struct stack_pool *pool) {
-  if (pool->count == pool->limit)
-    return NULL;
-  if (!pool->memory && !(pool->memory = map(pool->limit * pool->slot_bytes)))
+  if (pool->count == pool->limit || !reserve(pool))
     return NULL;
   struct slot *slot = &pool->slots[pool->count];
   if (slot_init(pool, slot, pool->memory + pool->count * pool->slot_bytes, pool->slot_bytes,
@@ -117,7 +126,7 @@ static struct slot *slot_pop(struct slot **list) {
 struct slot *slot_take(struct stack_pool *pool, bool pinned) {
   struct slot *slot = slot_pop(pinned ? &pool->free_own : &pool->free);
   if (!slot)
-    slot = pinned ? slot_new(pool) : slot_grow(pool);
+    slot = pinned ? slot_new(pool, pool->slot_bytes) : slot_grow(pool);
   if (slot)
     slot->ran |= SLOT_TO_TRIM;
   return slot;
@@ -137,14 +146,91 @@ struct stack *stack_pool_victim(struct stack_pool *pool) {
   return slot_victim(pool)->owner;
 }
 
-void slots_term(struct stack_pool *pool) {
-  while (!list_empty(&pool->own))
-    slot_free(pool, container_of(pool->own.next, struct slot, all_own));
+/* ---- All slots ---- */
+
+static bool make_sense(unsigned slots, size_t slot_bytes) {
+  return slots > 0 && slots <= STACK_MOST_SLOTS && slot_bytes >= SMALLEST_SLOT_BYTES &&
+         slot_bytes <= LARGEST_SLOT_BYTES;
+}
+
+static size_t whole_pages(const struct stack_pool *pool, size_t bytes) {
+  return (bytes + pool->page_bytes - 1) / pool->page_bytes * pool->page_bytes;
+}
+
+int slots_init(struct stack_pool *pool, unsigned slots, size_t slot_bytes) {
+  if (!make_sense(slots, slot_bytes))
+    return -EINVAL;
+  list_init(&pool->own);
+  pool->page_bytes = (size_t)sysconf(_SC_PAGESIZE);
+  pool->slot_bytes = whole_pages(pool, slot_bytes);
+  pool->limit = slots;
+  pool->slots = calloc(slots, sizeof *pool->slots);
+  pool->scratch = pool->slots ? slot_new(pool, pool->slot_bytes) : NULL;
+  if (pool->scratch)
+    return 0;
+  slots_term(pool);
+  return -ENOMEM;
+}
+
+static void array_term(struct stack_pool *pool) {
   for (unsigned i = 0; i < pool->count; i++)
     annotate_stack_gone(pool->slots[i].valgrind_id);
   if (pool->memory)
     munmap(pool->memory, pool->limit * pool->slot_bytes);
   free(pool->slots);
+}
+
+void slots_term(struct stack_pool *pool) {
+  while (!list_empty(&pool->own))
+    slot_free(pool, container_of(pool->own.next, struct slot, all_own));
+  array_term(pool);
+}
+
+/* Does anybody but `but` and the thread have a slot? */
+static bool used(const struct stack_pool *pool, const struct stack *but) {
+  for (const struct list *node = pool->own.next; node != &pool->own; node = node->next) {
+    const struct stack *owner = container_of(node, struct slot, all_own)->owner;
+    if (owner && owner != but)
+      return true;
+  }
+  for (unsigned i = 0; i < pool->count; i++)
+    if (pool->slots[i].owner)
+      return true;
+  return false;
+}
+
+static void free_own_but(struct stack_pool *pool, const struct slot *a, const struct slot *b) {
+  for (struct list *node = pool->own.next, *next; node != &pool->own; node = next) {
+    struct slot *slot = container_of(node, struct slot, all_own);
+    next = node->next;
+    if (slot != a && slot != b)
+      slot_free(pool, slot);
+  }
+}
+
+int slots_resize(struct stack_pool *pool, unsigned slots, size_t slot_bytes,
+                 const struct stack *begun) {
+  if (!make_sense(slots, slot_bytes))
+    return -EINVAL;
+  if (used(pool, begun))
+    return -EBUSY;
+  size_t bytes = whole_pages(pool, slot_bytes);
+  struct slot *array = calloc(slots, sizeof *array);
+  struct slot *slot = array ? slot_new(pool, bytes) : NULL;
+  if (!slot) {
+    free(array);
+    return -ENOMEM;
+  }
+  free_own_but(pool, slot, pool->scratch);
+  array_term(pool);
+  pool->slots = array;
+  pool->limit = slots;
+  pool->slot_bytes = bytes;
+  pool->count = pool->hand = pool->trim_hand = 0;
+  pool->memory = NULL;
+  pool->free = pool->free_own = NULL;
+  slot_release(pool, slot);
+  return 0;
 }
 
 /* ---- Giving back ---- */

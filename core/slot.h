@@ -11,9 +11,15 @@
 
 #include "core/stack.h"
 
-/* A slot outside the pool's array, for a pinned stack or as scratch; NULL if
- * there is no memory. */
-struct slot *slot_new(struct stack_pool *pool);
+/* As stack_pool_init. */
+int slots_init(struct stack_pool *pool, unsigned slots, size_t slot_bytes);
+
+/* As stack_pool_resize, which gives `begun` its new slot: it finds one. */
+int slots_resize(struct stack_pool *pool, unsigned slots, size_t slot_bytes,
+                 const struct stack *begun);
+
+/* Unmap all slots. */
+void slots_term(struct stack_pool *pool);
 
 /* A slot without owner: from the free list or a new one; NULL if there is
  * none. */
@@ -24,8 +30,5 @@ void slot_release(struct stack_pool *pool, struct slot *slot);
 
 /* Second chance: the first slot since the hand's last stop that has not run. */
 struct slot *slot_victim(struct stack_pool *pool);
-
-/* Unmap all slots. */
-void slots_term(struct stack_pool *pool);
 
 #endif

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "core/slot.h"
 #include "core/switch.h"
@@ -16,9 +15,6 @@
 
 /* Kept out of line of the switches, which are inlined in hot functions. */
 #define COLD __attribute__((cold, noinline))
-
-enum { SMALLEST_SLOT_BYTES = 64 * 1024 };
-#define LARGEST_SLOT_BYTES ((size_t)1 << 30)
 
 /* A copy of the used part of a stack. */
 struct image {
@@ -300,7 +296,9 @@ int stack_begin(struct stack_pool *pool, struct stack *stack) {
 }
 
 int stack_reserve(struct stack_pool *pool) {
-  struct slot *slot = slot_take(pool, true);
+  if (pool->count > 0)
+    return 0;
+  struct slot *slot = slot_take(pool, false);
   if (!slot)
     return -ENOMEM;
   slot_release(pool, slot);
@@ -332,18 +330,10 @@ static void find_native(struct slot *slot) {
 
 int stack_pool_init(struct stack_pool *pool, unsigned slots, size_t slot_bytes,
                     struct stack *native, void (*begin)(struct stack_pool *)) {
-  if (slots == 0 || slot_bytes < SMALLEST_SLOT_BYTES || slot_bytes > LARGEST_SLOT_BYTES)
-    return -EINVAL;
-  *pool = (struct stack_pool){.limit = slots, .begin = begin};
-  list_init(&pool->own);
-  pool->page_bytes = (size_t)sysconf(_SC_PAGESIZE);
-  pool->slot_bytes = (slot_bytes + pool->page_bytes - 1) / pool->page_bytes * pool->page_bytes;
-  pool->slots = calloc(slots, sizeof *pool->slots);
-  pool->scratch = slot_new(pool);
-  if (!pool->slots || !pool->scratch) {
-    stack_pool_term(pool);
-    return -ENOMEM;
-  }
+  *pool = (struct stack_pool){.begin = begin};
+  int result = slots_init(pool, slots, slot_bytes);
+  if (result < 0)
+    return result;
   stack_init(native, true);
   native->slot = &pool->native;
   pool->native = (struct slot){.owner = native, .own = true};
@@ -351,6 +341,15 @@ int stack_pool_init(struct stack_pool *pool, unsigned slots, size_t slot_bytes,
   find_native(&pool->native);
 #endif
   return 0;
+}
+
+int stack_pool_resize(struct stack_pool *pool, unsigned slots, size_t slot_bytes,
+                      struct stack *begun) {
+  int result = slots_resize(pool, slots, slot_bytes, begun);
+  if (result < 0)
+    return result;
+  stack_init(begun, true);
+  return stack_begin(pool, begun);
 }
 
 void stack_pool_term(struct stack_pool *pool) {

@@ -71,6 +71,7 @@ struct slot {
   unsigned valgrind_id;
 };
 
+enum { STACK_MOST_SLOTS = 1 << 20 };
 enum { STACK_IMAGE_CLASSES = 64, STACK_IMAGE_UNIT = 64, STACK_IMAGES_KEPT = 1024 };
 
 struct stack_pool {
@@ -101,11 +102,21 @@ struct stack_pool {
  * Prepare a pool of `slots` slots of slot_bytes each (rounded up to pages);
  * `native` is made to stand for the calling thread's stack, `begin` is called
  * on every stack that is switched to for the first time.
- * Returns 0, -EINVAL for sizes that make no sense (no slot, less than 64 KB,
- * more than 1 GB), or -ENOMEM.
+ * Returns 0, -EINVAL for sizes that make no sense (no slot, more than
+ * STACK_MOST_SLOTS, less than 64 KB, more than 1 GB), or -ENOMEM.
+ * Address space is reserved when the first stack begins: for fewer slots, if
+ * there is not as much (pool->limit).
  */
 int stack_pool_init(struct stack_pool *pool, unsigned slots, size_t slot_bytes,
                     struct stack *native, void (*begin)(struct stack_pool *));
+
+/*
+ * Have other slots, as long as nobody has one but the pinned stack `begun`,
+ * which has begun and not run. Returns 0, -EINVAL as stack_pool_init, -EBUSY
+ * when somebody has, or -ENOMEM; then nothing has changed.
+ */
+int stack_pool_resize(struct stack_pool *pool, unsigned slots, size_t slot_bytes,
+                      struct stack *begun);
 
 /* Unmap everything. The caller must be on the native stack. */
 void stack_pool_term(struct stack_pool *pool);
@@ -113,7 +124,11 @@ void stack_pool_term(struct stack_pool *pool);
 /* Make a stack fresh. */
 void stack_init(struct stack *stack, bool pinned);
 
-/* Make sure that the next pinned stack to begin finds a slot. 0 or -ENOMEM. */
+/*
+ * Make sure that there is a slot at all: from then on every stack that is not
+ * pinned finds a place, as soon as there is memory to move another away.
+ * Without, the first switch finds out. 0 or -ENOMEM.
+ */
 int stack_reserve(struct stack_pool *pool);
 
 /* Could another stack begin without moving one? */

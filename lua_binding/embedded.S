@@ -34,5 +34,6 @@ compiler:
         embed   report
         embed   waiter
         embed   handler
+        embed   settings
         embed   module
         .section .note.GNU-stack, "", %progbits

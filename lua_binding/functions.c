@@ -146,27 +146,6 @@ static int core_count_failure(lua_State *L) {
   return 0;
 }
 
-enum { MOST_LEVELS = 250 }; /* of a spawning stack */
-
-/* core.set(name, value): settings that C reads */
-static int core_set(lua_State *L) {
-  static const char *const names[] = {"track_greenlet_tree", "spawning_stack_limit",
-                                      "spawn_callbacks", NULL};
-  struct runtime *rt = l_runtime(L);
-  switch (luaL_checkoption(L, 1, NULL, names)) {
-    case 0: rt->track_tree = lua_toboolean(L, 2); break;
-    case 1: {
-      lua_Integer limit = luaL_checkinteger(L, 2);
-      luaL_argcheck(L, limit >= 0 && limit <= MOST_LEVELS, 2, "limit out of range");
-      rt->trail.limit = (unsigned)limit;
-      l_trail_forget(rt);
-      break;
-    }
-    case 2: rt->spawn_callbacks = lua_toboolean(L, 2); break;
-  }
-  return 0;
-}
-
 /* core.signal_numbers(): {INT = 2, ...} */
 static int core_signal_numbers(lua_State *L) {
   static const struct {
@@ -195,8 +174,8 @@ void l_open_functions(lua_State *L, struct runtime *rt) {
       {"unpark", core_unpark},    {"check_time", core_check_time},
       {"check_number", core_check_number}, {"check_integer", core_check_integer},
       {"callable", core_callable}, {"clock", core_clock},
-      {"count_failure", core_count_failure}, {"set", core_set},
-      {"signal_numbers", core_signal_numbers}, {NULL, NULL}};
+      {"count_failure", core_count_failure}, {"signal_numbers", core_signal_numbers},
+      {NULL, NULL}};
   lua_rawgeti(L, LUA_REGISTRYINDEX, rt->core_ref);
   l_functions(L, rt, functions);
   lua_getglobal(L, "tostring");

@@ -33,49 +33,11 @@ function greenlet.idle(priority)
   core.get_hub():wait(watcher)
 end
 
--- ---- Settings ----
-
-local words = { ["0"] = false, ["false"] = false, no = false, off = false,
-                ["1"] = true, ["true"] = true, yes = true, on = true }
-
--- What a setting may be, and who is told.
-local settings = {
-  track_greenlet_tree = { default = true, type = "boolean" },
-}
-local values = {}
-
-local function from_environment(name)
-  local text = os.getenv("GREENLUA_" .. name:upper())
-  if text == nil then return nil end
-  local value = words[text:lower()]
-  if value == nil then value = tonumber(text) or text end
-  return value
-end
-
-local config_meta = { __name = "config" }
-
-function config_meta.__index(_, name)
-  if values[name] == nil then error(("unknown setting '%s'"):format(core.tostring(name)), 2) end
-  return values[name]
-end
-
-function config_meta.__newindex(_, name, value)
-  local setting = settings[name]
-  if not setting then error(("unknown setting '%s'"):format(core.tostring(name)), 2) end
-  if type(value) ~= setting.type then
-    error(("setting '%s' is a %s (got %s)"):format(name, setting.type, core.typename(value)), 2)
-  end
-  values[name] = value
-  core.set(name, value)
-end
-
-greenlet.config = setmetatable({}, config_meta)
-
-for name, setting in pairs(settings) do
-  local value = from_environment(name)
-  if type(value) ~= setting.type then value = setting.default end
-  greenlet.config[name] = value
-end
+greenlet.config = setmetatable({}, {
+  __name = "config",
+  __index = function(_, name) return core.settings.get(name) end,
+  __newindex = function(_, name, value) return core.settings.set(name, value) end,
+})
 
 -- ---- Parts that are loaded at first use ----
 

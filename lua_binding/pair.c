@@ -107,6 +107,8 @@ static int make_thread(lua_State *L) {
 }
 
 static struct pair *pair_new(lua_State *L, struct runtime *rt) {
+  if (stack_reserve(&rt->hub.stacks) < 0) /* without a slot at all it could never run */
+    luaL_error(L, "not enough memory");
   struct pair *pair = l_new(L, sizeof *pair); /* beside its thread */
   greenlet_init(&pair->own, &rt->hub, l_run, pair);
   pair->g = &pair->own;

@@ -14,7 +14,7 @@ struct part {
 #define PARTS \
   PART(class, false) PART(hub, false) PART(greenlet, false) PART(wait, false) \
   PART(timeout, false) PART(signal, false) PART(module, false) \
-  PART(report, true) PART(waiter, true) PART(handler, true)
+  PART(report, true) PART(waiter, true) PART(handler, true) PART(settings, true)
 
 #define PART(name, late) \
   extern const char text_##name[], text_##name##_end[], code_##name[], code_##name##_end[];

@@ -35,31 +35,10 @@ static lua_State *new_thread(lua_State *L) {
   return thread;
 }
 
-static size_t setting(lua_State *L, const char *name, size_t otherwise) {
-  const char *text = getenv(name);
-  char *end;
-  if (!text || !*text)
-    return otherwise;
-  unsigned long long value = strtoull(text, &end, 10);
-  int shift = *end == 'k' || *end == 'K' ? 10 : *end == 'm' || *end == 'M' ? 20 : 0;
-  if (shift)
-    end++;
-  if (*end || *text == '-' || value > ((unsigned long long)1 << 40))
-    luaL_error(L, "%s: '%s' is no number", name, text);
-  return (size_t)(value << shift);
-}
-
 static void start_hub(lua_State *L, struct runtime *rt) {
-  size_t slots = setting(L, "GREENLUA_STACK_SLOTS", DEFAULT_SLOTS);
-  size_t bytes = setting(L, "GREENLUA_STACK_SIZE", DEFAULT_SLOT_BYTES);
-  int result = slots > 1 << 20 ? -EINVAL
-                               : hub_init(&rt->hub, (unsigned)slots, bytes, &l_host, rt);
-  if (result == -EINVAL)
-    luaL_error(L, "GREENLUA_STACK_SLOTS or GREENLUA_STACK_SIZE is out of range");
+  int result = hub_init(&rt->hub, DEFAULT_SLOTS, DEFAULT_SLOT_BYTES, &l_host, rt);
   if (result < 0)
     luaL_error(L, "cannot start the hub: %s", strerror(-result));
-  const char *debug = getenv("GREENLUA_STACK_MOVE");
-  rt->hub.stacks.move_always = debug && *debug && strcmp(debug, "0") != 0;
   rt->started = true;
 }
 
@@ -168,6 +147,7 @@ static void open_classes(lua_State *L, struct runtime *rt) {
   l_open_report(L, rt);
   l_open_protect(L, rt);
   l_open_functions(L, rt);
+  l_open_settings(L, rt);
 }
 
 static void open_lua_parts(lua_State *L, struct runtime *rt) {
@@ -202,6 +182,7 @@ static struct runtime *open_runtime(lua_State *L) {
   lua_pushvalue(L, -2);
   lua_setfield(L, -2, "module");
   lua_pop(L, 2);
+  l_read_environment(L, rt);
   return rt;
 }
 

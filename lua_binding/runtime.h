@@ -392,5 +392,7 @@ void l_open_protect(lua_State *L, struct runtime *rt);
 void l_open_interrupt(lua_State *L, struct runtime *rt);
 void l_close_interrupt(struct runtime *rt);
 void l_open_functions(lua_State *L, struct runtime *rt);
+void l_open_settings(lua_State *L, struct runtime *rt);
+void l_read_environment(lua_State *L, struct runtime *rt);
 
 #endif

@@ -291,6 +291,38 @@ static void weak_ones_are_told_of(void) {
   CHECK_NOTES(answers);
 }
 
+/* ---- Other stacks ---- */
+
+static void stacks_may_change_before_anybody_runs(void) {
+  struct subject *pinned = make(run_park, NULL), *a = spawn(run_park, NULL);
+  stack_init(&pinned->greenlet.stack, true);
+  CHECK_EQUAL(hub_set_stacks(&hub, 0, SLOT_BYTES), -EINVAL);
+  CHECK_EQUAL(hub_set_stacks(&hub, 5, 1), -EINVAL);
+  CHECK_EQUAL(stack_reserve(&hub.stacks), 0);
+  CHECK_EQUAL(hub_set_stacks(&hub, 5, 3 * SLOT_BYTES + 1), 0);
+  CHECK_EQUAL(hub.stacks.limit, 5);
+  CHECK(hub.stacks.slot_bytes > 3 * SLOT_BYTES);
+  CHECK_EQUAL(stack_begin(&hub.stacks, &pinned->greenlet.stack), 0);
+  CHECK_EQUAL(hub_set_stacks(&hub, 2, SLOT_BYTES), -EBUSY);
+  stack_term(&hub.stacks, &pinned->greenlet.stack);
+  CHECK_EQUAL(hub_set_stacks(&hub, 2, SLOT_BYTES), 0);
+  greenlet_start(&pinned->greenlet);
+  CHECK_EQUAL(waiter_yield(&hub), 0);
+  CHECK_EQUAL(hub_set_stacks(&hub, 7, SLOT_BYTES), -EBUSY);
+  CHECK_EQUAL(hub.stacks.limit, 2);
+  kill_rest();
+  CHECK(is_dead(a) && is_dead(pinned));
+  CHECK_EQUAL(hub_set_stacks(&hub, 7, SLOT_BYTES), -EBUSY); /* the hub itself has run */
+}
+
+/* The main greenlet has run on, but others have run before. */
+static void stacks_stay_after_a_raw_switch(void) {
+  make_raw(run_note, "a", &hub.main);
+  CHECK_EQUAL(greenlet_switch(&subjects->greenlet, NULL, NULL), 0);
+  CHECK_NOTES("a");
+  CHECK_EQUAL(hub_set_stacks(&hub, 7, SLOT_BYTES), -EBUSY);
+}
+
 /* ---- Giving stacks back ---- */
 
 static bool all_given_back(void) {
@@ -431,6 +463,8 @@ static void threads_have_hubs_of_their_own(void) {
 int main(void) {
   check_begin();
   EACH_MODE(sizes_that_make_no_sense);
+  EACH_MODE(stacks_may_change_before_anybody_runs);
+  EACH_MODE(stacks_stay_after_a_raw_switch);
   EACH_MODE(join_waits_for_all);
   EACH_MODE(join_with_a_limit);
   EACH_MODE(join_is_killed);

@@ -245,6 +245,26 @@ static void init_fails_cleanly(void) {
   hub_term(&second);
 }
 
+/* Either all has changed or nothing. */
+static void stacks_change_or_stay(void) {
+  int result = -ENOMEM;
+  for (unsigned long n = 0; result < 0; n++) {
+    fail_from(n, 1);
+    result = hub_set_stacks(&hub, 3, 2 * SLOT_BYTES);
+    fail_no_more();
+    CHECK(result == 0 || result == -ENOMEM);
+    CHECK_EQUAL(hub.stacks.limit, result == 0 ? 3 : mode.slots);
+    CHECK_EQUAL(hub.stacks.slot_bytes, result == 0 ? 2 * SLOT_BYTES : SLOT_BYTES);
+    CHECK(result == 0 || n < 100);
+  }
+  fail_from(0, 1000);
+  CHECK_EQUAL(stack_reserve(&hub.stacks), -ENOMEM);
+  fail_no_more();
+  spawn(run_sleeper, NULL);
+  CHECK_EQUAL(waiter_yield(&hub), 0);
+  kill_rest();
+}
+
 /* ---- Contracts of single functions ---- */
 
 static void *run_park(struct greenlet *greenlet, void *arg) {
@@ -330,7 +350,7 @@ static void switch_fails(void) {
 static void hub_begins_without_memory(void) {
   struct subject *pinned = make(run_park, NULL);
   stack_init(&pinned->greenlet.stack, true);
-  CHECK_EQUAL(stack_reserve(&hub.stacks), 0);
+  CHECK_EQUAL(stack_begin(&hub.stacks, &pinned->greenlet.stack), 0);
   greenlet_start(&pinned->greenlet);
   fail_from(0, 1000000);
   int result = waiter_park(&hub, WAIT_LINKS, NULL, NULL, -1, true);
@@ -395,6 +415,7 @@ int main(void) {
   EACH_MODE(switch_fails);
   EACH_MODE(hub_begins_without_memory);
   EACH_MODE(init_fails_cleanly);
+  EACH_MODE(stacks_change_or_stay);
   EACH_MODE(nothing_is_lost);
   EACH_MODE(address_space_ends);
   return check_summary();

@@ -1,5 +1,5 @@
 /*
- * The memory of stacks. Linked with --wrap for madvise and mprotect, so that
+ * The memory of stacks. Linked with --wrap for mmap, madvise and mprotect, so that
  * the kernel's way of making guards can be another than this machine's.
  */
 #include "core/stack.h"
@@ -18,8 +18,11 @@ enum { GUARD_INSTALL = 102 };
 enum kernel { KERNEL_HERE, KERNEL_OLD, KERNEL_LIES, KERNELS };
 
 static enum kernel kernel;
+static size_t room = SIZE_MAX; /* what a mapping may have */
 static unsigned protections, refused_protections, guards_asked, pages_given_back;
 
+void *__real_mmap(void *at, size_t bytes, int protection, int flags, int fd, off_t offset);
+void *__wrap_mmap(void *at, size_t bytes, int protection, int flags, int fd, off_t offset);
 int __real_madvise(void *at, size_t bytes, int advice);
 int __real_mprotect(void *at, size_t bytes, int protection);
 int __wrap_madvise(void *at, size_t bytes, int advice);
@@ -45,6 +48,39 @@ int __wrap_mprotect(void *at, size_t bytes, int protection) {
   }
   protections += protection == PROT_NONE;
   return __real_mprotect(at, bytes, protection);
+}
+
+void *__wrap_mmap(void *at, size_t bytes, int protection, int flags, int fd, off_t offset) {
+  if (bytes <= room)
+    return __real_mmap(at, bytes, protection, flags, fd, offset);
+  errno = ENOMEM;
+  return MAP_FAILED;
+}
+
+/* ---- Address space ---- */
+
+static void fewer_slots_serve_as_well(void) {
+  open_pool(64, false);
+  room = 5 * SLOT_BYTES;
+  for (size_t i = 0; i < 20; i++)
+    CHECK_EQUAL(to(fiber_init(i, run_rests, false)), 0);
+  CHECK_EQUAL(pool.limit, 4);
+  drive(20);
+  room = SIZE_MAX;
+  stack_pool_term(&pool);
+}
+
+static void no_room_at_all(void) {
+  open_pool(64, false);
+  room = SLOT_BYTES - 1;
+  CHECK_EQUAL(stack_reserve(&pool), -ENOMEM);
+  CHECK_EQUAL(to(fiber_init(0, run_rests, false)), -ENOMEM);
+  CHECK_EQUAL(stack_begin(&pool, &fiber_init(1, run_rests, true)->stack), -ENOMEM);
+  room = SIZE_MAX;
+  CHECK_EQUAL(stack_reserve(&pool), 0);
+  CHECK_EQUAL(pool.limit, 64);
+  drive(2);
+  stack_pool_term(&pool);
 }
 
 /* ---- Giving back ---- */
@@ -309,6 +345,8 @@ static void no_guard_no_slot(void) {
 
 int main(void) {
   check_begin();
+  fewer_slots_serve_as_well();
+  no_room_at_all();
   for (int pinned = 0; pinned < 2; pinned++) {
     resting_stacks_give_back(pinned);
     deep_frames_stay(pinned);

@@ -139,6 +139,7 @@ static void ring_survives(unsigned slots, bool move_always) {
 
 static void sizes_that_make_no_sense(void) {
   CHECK_EQUAL(stack_pool_init(&pool, 0, SLOT_BYTES, &native, begin), -EINVAL);
+  CHECK_EQUAL(stack_pool_init(&pool, STACK_MOST_SLOTS + 1, SLOT_BYTES, &native, begin), -EINVAL);
   CHECK_EQUAL(stack_pool_init(&pool, 1, 64 * 1024 - 1, &native, begin), -EINVAL);
   CHECK_EQUAL(stack_pool_init(&pool, 1, ((size_t)1 << 30) + 1, &native, begin), -EINVAL);
   CHECK_EQUAL(stack_pool_init(&pool, 1, 100 * 1000, &native, begin), 0);
@@ -158,6 +159,33 @@ static void slots_bound_the_number_of_residents(void) {
   CHECK_EQUAL(pool.count, 2);
   check_invariants(5);
   drive(5);
+  stack_pool_term(&pool);
+}
+
+static void reserve_finds_one_slot(void) {
+  open_pool(3, false);
+  CHECK_EQUAL(stack_reserve(&pool), 0);
+  CHECK_EQUAL(stack_reserve(&pool), 0);
+  CHECK_EQUAL(pool.count, 1);
+  CHECK_EQUAL(to(fiber_init(0, run_rests, false)), 0);
+  CHECK(fibers[0].stack.slot == &pool.slots[0]);
+  drive(1);
+  stack_pool_term(&pool);
+}
+
+/* The debugging aid may be switched on and off while stacks rest. */
+static void move_always_at_times(void) {
+  open_pool(3, false);
+  for (size_t i = 0; i < 20; i++)
+    fiber_init(i, run_patterns, i == 7);
+  for (unsigned round = 0; !fibers[19].done; round++) {
+    pool.move_always = round % 3 == 1;
+    for (size_t i = 0; i < 20; i++)
+      if (!fibers[i].done)
+        CHECK_EQUAL(to(&fibers[i]), 0);
+    check_invariants(20);
+  }
+  drive(20);
   stack_pool_term(&pool);
 }
 
@@ -196,9 +224,9 @@ static void pinned_stacks_never_move(bool move_always) {
   all_fresh(40);
   CHECK(pool.free_own != NULL);
   const struct slot *kept = pool.free_own;
-  CHECK_EQUAL(stack_reserve(&pool), 0);
-  CHECK_EQUAL(to(fiber_init(0, run_rests, true)), 0);
-  CHECK(fibers[0].stack.slot == kept); /* the reserved one */
+  struct fiber *begun = fiber_init(0, run_rests, true);
+  CHECK_EQUAL(stack_begin(&pool, &begun->stack), 0);
+  CHECK(begun->stack.slot == kept); /* used again */
   drive(1);
   stack_pool_term(&pool);
 }
@@ -264,6 +292,8 @@ int main(void) {
       ring_survives(slots[i], move_always);
     }
   slots_bound_the_number_of_residents();
+  reserve_finds_one_slot();
+  move_always_at_times();
   move_always_leaves_an_image();
   pinned_stacks_never_move(false);
   pinned_stacks_never_move(true);
