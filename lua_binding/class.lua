@@ -43,7 +43,27 @@ function core.class_setting(class, name, value, f)
   rawset(class.super, name, value)
 end
 
+-- The same for a field that derived classes may have each for itself, by name.
+-- Its value is kept between the class and the one above.
+local inherited = {}
+
+function core.inherited_setting(class, name, f)
+  inherited[name] = { class = class, f = f }
+end
+
+local function assign_inherited(class, key, value)
+  local meta = getmetatable(class)
+  inherited[key].f(value)
+  if meta.__index == class.super then
+    meta.__index = setmetatable({}, { __index = class.super })
+  end
+  meta.__index[key] = value
+end
+
 local function assign(class, key, value)
+  if inherited[key] and class.__meta.__ancestors[inherited[key].class] then
+    return assign_inherited(class, key, value)
+  end
   local setting = settings[class] and settings[class][key]
   if setting then
     setting(value)

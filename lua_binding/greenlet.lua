@@ -204,3 +204,12 @@ core.class_setting(Greenlet, "spawning_stack_limit", 10, function(limit)
   end
   core.set("spawning_stack_limit", limit)
 end)
+
+-- ---- Pinned ones ----
+
+core.inherited_setting(core.greenlet, "pinned", function(value)
+  if value ~= nil and type(value) ~= "boolean" then
+    error(("attribute 'pinned' is a boolean (got %s)"):format(core.typename(value)), 4)
+  end
+  core.set("pinning", true) -- from now on C asks
+end)

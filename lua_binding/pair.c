@@ -128,6 +128,7 @@ static void give_back(struct runtime *rt, struct pair *pair) {
 }
 
 struct pair *l_take_pair(lua_State *L, struct runtime *rt, struct handle *handle, int idx) {
+  bool pinned = __builtin_expect(rt->pinning, 0) && l_is_pinned(L, idx);
   struct pair *pair = rt->free;
   if (pair) {
     rt->free = pair->next;
@@ -140,6 +141,10 @@ struct pair *l_take_pair(lua_State *L, struct runtime *rt, struct handle *handle
   if (handle->pair || handle->state != HANDLE_NEW) { /* a finalizer was faster */
     give_back(rt, pair);
     luaL_error(L, "the greenlet was started meanwhile");
+  }
+  if (pinned && !l_pin(&pair->own, true)) {
+    give_back(rt, pair);
+    l_no_stack(L);
   }
   pair->at = pair->L;
   pair->handle = handle;

@@ -363,9 +363,10 @@ void l_open_raw(lua_State *L, struct runtime *rt) {
                                      {NULL, NULL}};
   static const luaL_Reg getters[] = {{"parent", get_parent}, {"dead", get_dead},
                                      {"active", get_active}, {"loop", get_loop},
-                                     {"name", l_get_name},   {NULL, NULL}};
-  static const luaL_Reg setters[] = {{"parent", set_parent}, {"name", l_set_name},
+                                     {"name", l_get_name},   {"pinned", l_get_pinned},
                                      {NULL, NULL}};
+  static const luaL_Reg setters[] = {{"parent", set_parent}, {"name", l_set_name},
+                                     {"pinned", l_set_pinned}, {NULL, NULL}};
   static const luaL_Reg functions[] = {{"getcurrent", l_getcurrent},
                                        {"settrace", l_settrace},
                                        {"gettrace", l_gettrace},

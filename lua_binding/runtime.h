@@ -108,6 +108,7 @@ struct runtime {
   bool throwing;            /* the last raw switch was a throw */
   bool spawn_callbacks;     /* somebody wants to know of starts */
   bool track_tree;
+  bool pinning;             /* somebody has assigned `pinned`: pinned.c */
   bool started;             /* the hub is */
   bool closing;             /* the state is being closed: nothing may wait */
   bool mark_threads;        /* the extra space of threads is ours: protect.c */
@@ -309,6 +310,15 @@ void l_push_exception(lua_State *L, struct runtime *rt, int idx);
 void l_push_function_name(lua_State *L, int idx);
 void l_pair_open(lua_State *L, struct runtime *rt);
 void l_anchor(struct pair *pair);      /* with the handle on top of store */
+
+/* Greenlets that are pinned: pinned.c. Is the NEW handle at idx to be? */
+bool l_is_pinned(lua_State *L, int idx);
+/* Give a greenlet that has not begun a stack of its own, or take it away; false,
+ * and not pinned, if there is no memory. */
+bool l_pin(struct greenlet *g, bool pinned);
+int l_no_stack(lua_State *L);          /* raises */
+int l_get_pinned(lua_State *L);
+int l_set_pinned(lua_State *L);
 
 /* Values on their way from one raw switch to another, and what stands for
  * them in core. */

@@ -8,14 +8,15 @@
 
 #include "lua_binding/runtime.h"
 
-enum setting { TRACK_TREE, STACK_SLOTS, STACK_SIZE, STACK_MOVE, TRAIL_LIMIT, SPAWN_CALLBACKS };
+enum setting { TRACK_TREE, STACK_SLOTS, STACK_SIZE, STACK_MOVE, TRAIL_LIMIT, SPAWN_CALLBACKS,
+               PINNING };
 
 enum { MOST_LEVELS = 250 }; /* of a spawning stack */
 
 static enum setting check_setting(lua_State *L, int idx) {
   static const char *const names[] = {"track_greenlet_tree", "stack_slots", "stack_size",
                                       "stack_move", "spawning_stack_limit", "spawn_callbacks",
-                                      NULL};
+                                      "pinning", NULL};
   return (enum setting)luaL_checkoption(L, idx, NULL, names);
 }
 
@@ -63,6 +64,7 @@ static int core_set(lua_State *L) {
       break;
     }
     case SPAWN_CALLBACKS: rt->spawn_callbacks = lua_toboolean(L, 2); break;
+    case PINNING: rt->pinning = lua_toboolean(L, 2); break;
   }
   lua_pushstring(L, problem);
   return 1;
@@ -78,6 +80,7 @@ static int core_get(lua_State *L) {
     case STACK_MOVE: lua_pushboolean(L, rt->hub.stacks.move_always); break;
     case TRAIL_LIMIT: lua_pushinteger(L, rt->trail.limit); break;
     case SPAWN_CALLBACKS: lua_pushboolean(L, rt->spawn_callbacks); break;
+    case PINNING: lua_pushboolean(L, rt->pinning); break;
   }
   return 1;
 }

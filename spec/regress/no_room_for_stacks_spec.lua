@@ -1,7 +1,7 @@
 -- A process whose address space is limited.
 --
--- The stacks of greenlets are reserved all at once, 256 MB of address space. Where there was not as
--- much, no greenlet could ever begin, and the hub tried again for ever. Now fewer stacks are
+-- The stacks of greenlets are reserved all at once, 256 MB of address space. Where there was not
+-- as much, no greenlet could ever begin, and the hub tried again for ever. Now fewer stacks are
 -- reserved, and where there is no room for a single one, spawn raises an error.
 local helper = require "spec.helper"
 
@@ -16,7 +16,8 @@ describe("limited address space", function()
   it("makes the stacks fewer, or spawn fail #memory", function()
     local fewer = false
     for _, megabytes in ipairs { 16, 18, 20, 24, 32, 64, 128, 256 } do
-      local out, err, status = helper.run(SCRIPT, { memory = megabytes * 1000, env = { GREENLUA_STACK_SLOTS = 64 } })
+      local out, err, status = helper.run(SCRIPT,
+        { memory = megabytes * 1000, env = { GREENLUA_STACK_SLOTS = 64 } })
       if err == "" then -- else there was not even room for the program
         assert.equal(0, status)
         local result, slots = out:match("^(.-)\nend\t(%d+)\n$")
