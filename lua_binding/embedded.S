@@ -1,5 +1,6 @@
 /* The Lua parts of the binding, as they are. Each is text_<name> to
- * text_<name>_end; runtime.c has their list. */
+ * text_<name>_end; runtime.c has the list of those that run at the start, modules.c
+ * that of the modules. */
         .macro  embed name
         .hidden text_\name, text_\name\()_end
         .globl  text_\name, text_\name\()_end
@@ -18,4 +19,5 @@ text_\name\()_end:
         embed   signal
         embed   report
         embed   module
+        embed   monkey
         .section .note.GNU-stack, "", %progbits

@@ -77,9 +77,4 @@ for name, setting in pairs(settings) do
   greenlet.config[name] = value
 end
 
--- ---- Parts that are loaded at first use ----
-
-greenlet.monkey = { patch_all = core.patch_all }
-package.preload["greenlet.monkey"] = function() return greenlet.monkey end
-
 return greenlet

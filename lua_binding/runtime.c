@@ -28,22 +28,9 @@ PART(class) PART(greenlet) PART(wait) PART(hub) PART(timeout) PART(signal) PART(
 PART(module)
 #undef PART
 
-/* Run a part with the shared table as its argument; one result. */
-static void run_part(lua_State *L, struct runtime *rt, const char *name, const char *text,
-                     const char *end, int results) {
-  lua_pushfstring(L, "=[greenlet.%s]", name);
-  if (luaL_loadbuffer(L, text, (size_t)(end - text), lua_tostring(L, -1)) != LUA_OK)
-    lua_error(L);
-  lua_remove(L, -2);
-  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->core_ref);
-  lua_call(L, 1, results);
-}
-#define RUN_PART(name, results) run_part(L, rt, #name, text_##name, text_##name##_end, results)
+#define RUN_PART(name, results) l_run_part(L, rt, #name, text_##name, text_##name##_end, results)
 
 /* ---- Opening ---- */
-
-/* The only symbols that the shared module shows. */
-#define EXPORTED __attribute__((visibility("default")))
 
 static lua_State *new_thread(lua_State *L) {
   lua_State *thread = lua_newthread(L);
@@ -205,6 +192,7 @@ static struct runtime *open_runtime(lua_State *L) {
   open_lua_parts(L, rt);
   l_open_interrupt(L, rt);
   RUN_PART(module, 1);
+  l_open_modules(L, rt);
   lua_rawgeti(L, LUA_REGISTRYINDEX, rt->core_ref);
   lua_pushvalue(L, -2);
   lua_setfield(L, -2, "module");
@@ -212,19 +200,11 @@ static struct runtime *open_runtime(lua_State *L) {
   return rt;
 }
 
-EXPORTED int luaopen_greenlet(lua_State *L) {
+L_EXPORTED int luaopen_greenlet(lua_State *L) {
   struct runtime *rt = l_find_runtime(L);
   if (!rt)
     rt = open_runtime(L);
   l_push_core(L, rt, "module");
-  return 1;
-}
-
-/* require "greenlet.monkey" in a program that is not ours */
-int luaopen_greenlet_monkey(lua_State *L);
-EXPORTED int luaopen_greenlet_monkey(lua_State *L) {
-  luaopen_greenlet(L);
-  lua_getfield(L, -1, "monkey");
   return 1;
 }
 

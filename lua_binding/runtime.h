@@ -136,6 +136,18 @@ struct runtime *l_find_runtime(lua_State *L);
 /* Set functions in the table on top, each with the runtime as upvalue 1. */
 void l_functions(lua_State *L, struct runtime *rt, const luaL_Reg *functions);
 
+/* A symbol that the shared module shows. */
+#define L_EXPORTED __attribute__((visibility("default")))
+
+/* ---- The Lua parts: modules.c ---- */
+
+/* Run one, from text to end, with the table that they share as its argument. */
+void l_run_part(lua_State *L, struct runtime *rt, const char *name, const char *text,
+                const char *end, int results);
+
+/* Have the table on top, `greenlet`, load its modules at first use. */
+void l_open_modules(lua_State *L, struct runtime *rt);
+
 /* Push a field of the table that the Lua parts share. */
 void l_push_core(lua_State *L, struct runtime *rt, const char *field);
 
