@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "core/choice.h"
 #include "core/greenlet.h"
 #include "core/hub.h"
 #include "core/waiter.h"
@@ -19,7 +20,8 @@ int waitlist_begin(struct hub *hub, struct list *list, const char *what, const v
 }
 
 bool waitlist_waits(const struct greenlet *greenlet) {
-  return greenlet->state == GREENLET_WAITING && greenlet->wait.cancel == leave;
+  return greenlet->state == GREENLET_WAITING &&
+         (greenlet->wait.cancel == leave || greenlet->wait.cancel == choice_leave);
 }
 
 static struct greenlet *take_first(struct list *list) {

@@ -28,8 +28,8 @@ struct hub;
 int waitlist_begin(struct hub *hub, struct list *list, const char *what, const void *object,
                    double seconds);
 
-/* Does the greenlet wait on such a list? Then its wait.object is that of the
- * call above. */
+/* Does the greenlet wait on such a list, or on several (choice.h)? Then its
+ * wait.object is that of the call which began the wait. */
 bool waitlist_waits(const struct greenlet *greenlet);
 
 /* Wake the first one, handing it what it waits for; NULL if nobody waits. The
