@@ -20,4 +20,6 @@ text_\name\()_end:
         embed   report
         embed   module
         embed   monkey
+        embed   waitable
+        embed   event
         .section .note.GNU-stack, "", %progbits

@@ -9,10 +9,11 @@
 
 #include "lua_binding/binding.h"
 #include "lua_binding/runtime.h"
+#include "lua_binding/waitable.h"
 
 /* X(name, open): `open` registers what the Lua part needs of C, or is NULL. */
 #define MODULES(X) \
-  X(monkey, NULL)
+  X(monkey, NULL) X(event, l_open_event)
 
 #define TEXT(name, open) extern const char text_##name[], text_##name##_end[];
 MODULES(TEXT)

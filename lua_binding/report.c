@@ -85,13 +85,29 @@ void l_push_place(lua_State *L, struct pair *pair) {
   lua_pushliteral(L, "?");
 }
 
-static void push_join(lua_State *L, const struct greenlet *target) {
-  lua_pushliteral(L, "join of ");
-  l_push_handle(L, l_pair(target));
-  l_push_core(L, l_pair(target)->rt, "tostring");
+/* Replace what is waited for, on top, by `what` and its text. */
+static void describe(lua_State *L, struct runtime *rt, const char *what) {
+  l_push_core(L, rt, "safe_text");
   lua_insert(L, -2);
   lua_call(L, 1, 1);
-  lua_concat(L, 2);
+  lua_pushfstring(L, "%s %s", what, lua_tostring(L, -1));
+  lua_remove(L, -2);
+}
+
+static void push_join(lua_State *L, const struct greenlet *target) {
+  l_push_handle(L, l_pair(target));
+  describe(L, l_pair(target)->rt, WAIT_JOIN);
+}
+
+static void push_object_wait(lua_State *L, struct pair *pair) {
+  const struct wait *wait = &pair->g->wait;
+  l_push_waited(L, pair);
+  if (!lua_isnil(L, -1)) {
+    describe(L, pair->rt, wait->what);
+    return;
+  }
+  lua_pop(L, 1);
+  lua_pushstring(L, wait->what ? wait->what : "nothing");
 }
 
 /* Push what the greenlet does: "join of <...>", "sleep", "ready". */
@@ -109,7 +125,7 @@ void l_push_wait(lua_State *L, struct pair *pair) {
   else if (wait->what == WAIT_LINKS && wait->object)
     lua_pushstring(L, wait->object);
   else
-    lua_pushstring(L, wait->what ? wait->what : "nothing");
+    push_object_wait(L, pair);
 }
 
 static struct pair *check_living(lua_State *L) {

@@ -28,6 +28,7 @@
 
 #include "core/greenlet.h"
 #include "core/hub.h"
+#include "core/waitlist.h"
 #include "core/watcher.h"
 #include "lua_binding/trail.h"
 
@@ -46,6 +47,7 @@ struct pair {
   int arguments;            /* on L, for the function below them */
   bool aside;               /* it has yielded its stack: see l_finish */
   bool demoted;             /* not anchored: see garbage.c */
+  bool held;                /* demoted, and held by what it waits for */
   bool spoilt;              /* its thread is of no more use */
   bool ending;              /* killed by core.end_all, and not resisting */
   bool dying;               /* killed as garbage already */
@@ -249,7 +251,8 @@ void l_enter(lua_State *L, struct runtime *rt);
  * function that Lua has called. k then asks l_answer.
  */
 int l_finish(lua_State *L, struct runtime *rt);
-/* In k: what the wait came to, through l_leave. */
+/* In k: what the wait came to; l_answer the same, through l_leave. */
+int l_outcome(lua_State *L, struct runtime *rt);
 int l_answer(lua_State *L, struct runtime *rt);
 
 /* After it: raises what `result` says, but returns 0 and -ETIMEDOUT. */
@@ -343,6 +346,10 @@ void l_mark_base(lua_State *thread);
 unsigned l_trail(lua_State *L, struct runtime *rt, struct trail_frame *frames, unsigned limit);
 void l_push_trail(lua_State *L, const struct handle *handle);
 void l_push_site(lua_State *L, const struct runtime *rt, const struct trail_frame *frame);
+
+/* Push the object in whose list the greenlet waits (core/waitlist.h), or has just
+ * been woken from: waitable.c. */
+void l_push_waited(lua_State *L, const struct pair *pair);
 
 /* The innermost threads and tracebacks: report.c. */
 void l_push_traceback(lua_State *L, struct pair *pair);

@@ -1,0 +1,88 @@
+--- Links to events, locks and whatever else becomes ready more than once.
+
+local core = ...
+local Waitable = core.Waitable
+
+-- By object: a chain of {f =, serial =, before =, after =} from first to last.
+-- Those with a serial up to `due` are told by the callback that is queued.
+local links = setmetatable({}, { __mode = "k" })
+
+local function remove(list, link)
+  if link.before then link.before.after = link.after else list.first = link.after end
+  if link.after then link.after.before = link.before else list.last = link.before end
+end
+
+local function forget(object)
+  links[object] = nil
+  core.set_linked(object, false)
+end
+
+local tell
+
+local function queue(object, list)
+  core.loop:run_callback(tell, object)
+  list.queued = true
+end
+
+-- In the hub. A link that is added meanwhile waits for the next round, so that
+-- one that adds itself again does not keep the hub here.
+function tell(object)
+  local list = links[object]
+  local final = list.due
+  while list.first and list.first.serial <= final and core.link_due(object) do
+    local link = list.first
+    remove(list, link)
+    core.call_link(link.f, object)
+  end
+  list.queued = false
+  if not list.first then
+    forget(object)
+  elseif list.first.serial <= list.due and core.link_due(object) then
+    queue(object, list)
+  end
+end
+
+--- The object is ready, or was: all links that it has now are to be told.
+function core.links_due(object)
+  local list = links[object]
+  list.due = list.serial
+  if not list.queued then queue(object, list) end
+end
+
+local function check_self(self, name)
+  if not core.is_waitable(self) then
+    core.argerror(0, name, "event, lock or queue expected, got " .. core.typename(self))
+  end
+end
+
+--- Call f(object) in the hub, once, when the object is ready; soon, if it is.
+-- @param f callable; it must not block
+-- @raise bad argument when f is not callable
+function Waitable:rawlink(f)
+  check_self(self, "rawlink")
+  if not core.callable(f) then
+    core.argerror(1, "rawlink", "function expected, got " .. core.typename(f))
+  end
+  local list = links[self]
+  if not list then
+    list = { serial = 0, due = 0 }
+    links[self] = list
+  end
+  list.serial = list.serial + 1
+  local link = { f = f, serial = list.serial, before = list.last }
+  if list.last then list.last.after = link else list.first = link end
+  list.last = link
+  core.set_linked(self, true)
+  if core.waitable_ready(self) then core.links_due(self) end
+end
+
+--- Remove one link to f; no effect if there is none. f is not called any more.
+function Waitable:unlink(f)
+  check_self(self, "unlink")
+  local list = links[self]
+  local link = list and list.first
+  while link and not rawequal(link.f, f) do link = link.after end
+  if not link then return end
+  remove(list, link)
+  if not list.first and not list.queued then forget(self) end
+end
