@@ -38,12 +38,13 @@ int l_wait_in(lua_State *L, struct list *list, const char *what, const struct l_
 
 void l_push_waited(lua_State *L, const struct pair *pair) {
   lua_State *at = pair == l_current(pair->rt) ? pair->at : l_innermost(pair);
+  const void *object = pair->g->wait.object;
   lua_Debug ar;
   /* While it waits that function is the innermost one. */
-  for (int level = 0; lua_getstack(at, level, &ar); level++) {
+  for (int level = 0; object && lua_getstack(at, level, &ar); level++) {
     if (!lua_getlocal(at, &ar, 1))
       continue;
-    if (lua_touserdata(at, -1) == pair->g->wait.object) {
+    if (lua_touserdata(at, -1) == object) {
       if (at != L)
         lua_xmove(at, L, 1);
       return;
