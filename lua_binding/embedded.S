@@ -22,4 +22,5 @@ text_\name\()_end:
         embed   monkey
         embed   waitable
         embed   event
+        embed   lock
         .section .note.GNU-stack, "", %progbits

@@ -119,6 +119,7 @@ struct runtime {
   unsigned trail_limit;     /* frames of a spawning stack, at most L_MOST_FRAMES */
   int peak_kilobytes;       /* of the Lua heap since memory was given back */
   int failures;             /* errors that nobody took */
+  lua_Integer lock_owners;  /* numbers given to greenlets so far: lock.c */
   struct callback report;   /* prints what is in core.reports */
   struct watcher interrupt; /* async: Ctrl-C */
 };

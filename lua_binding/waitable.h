@@ -59,5 +59,6 @@ int l_push_state(lua_State *L, const char *state);
 /* Each of these at the first use of a class, but the first as often as need be. */
 void l_open_waitable(lua_State *L, struct runtime *rt);
 void l_open_event(lua_State *L, struct runtime *rt);
+void l_open_lock(lua_State *L, struct runtime *rt);
 
 #endif
