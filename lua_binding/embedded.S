@@ -23,4 +23,6 @@ text_\name\()_end:
         embed   waitable
         embed   event
         embed   lock
+        embed   local
+        embed   util
         .section .note.GNU-stack, "", %progbits

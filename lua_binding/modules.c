@@ -13,7 +13,7 @@
 
 /* X(name, open): `open` registers what the Lua part needs of C, or is NULL. */
 #define MODULES(X) \
-  X(monkey, NULL) X(event, l_open_event) X(lock, l_open_lock)
+  X(monkey, NULL) X(event, l_open_event) X(lock, l_open_lock) X(local, NULL) X(util, NULL)
 
 #define TEXT(name, open) extern const char text_##name[], text_##name##_end[];
 MODULES(TEXT)

@@ -8,6 +8,7 @@
  */
 #include <string.h>
 
+#include "lua_binding/greenlet.h"
 #include "lua_binding/runtime.h"
 #include "lua_binding/watcher.h"
 
@@ -229,6 +230,9 @@ void l_open_report(lua_State *L, struct runtime *rt) {
                                        {"ending", core_ending},
                                        {"alive", core_alive},
                                        {"traceback", l_traceback},
+                                       {"spawning_greenlet", l_get_spawning_greenlet},
+                                       {"spawning_stack", l_get_spawning_stack},
+                                       {"spawn_tree_locals", l_get_spawn_tree_locals},
                                        {NULL, NULL}};
   lua_rawgeti(L, LUA_REGISTRYINDEX, rt->core_ref);
   l_functions(L, rt, functions);
