@@ -121,6 +121,7 @@ end
 
 -- What a future is asked.
 function AsyncResult:result(timeout)
+  check_self(self, "result")
   core.check_time(timeout, 1, "result")
   return self:get(true, timeout)
 end

@@ -73,20 +73,25 @@ static lua_Integer own_id(lua_State *L, struct runtime *rt) {
   return pop_id(L);
 }
 
-/* Push the greenlet that holds the lock; nil if nobody does, or a dead one. */
-static void push_owner(lua_State *L, const struct l_lock *lock) {
+static const struct greenlet *find_owner(lua_State *L, const struct l_lock *lock) {
   struct hub *hub = &lock->waitable.rt->hub;
-  const struct greenlet *owner = NULL;
-  if (lock->owner && id_of(L, &hub->main) == lock->owner)
-    owner = &hub->main;
-  if (lock->owner && id_of(L, &hub->self) == lock->owner)
-    owner = &hub->self;
-  struct list *node = lock->owner ? hub->greenlets.next : &hub->greenlets;
-  for (; !owner && node != &hub->greenlets; node = node->next) {
+  if (!lock->owner || !lock->waitable.rt->started)
+    return NULL;
+  if (id_of(L, &hub->main) == lock->owner)
+    return &hub->main;
+  if (id_of(L, &hub->self) == lock->owner)
+    return &hub->self;
+  for (struct list *node = hub->greenlets.next; node != &hub->greenlets; node = node->next) {
     const struct greenlet *g = container_of(node, struct greenlet, all);
     if (id_of(L, g) == lock->owner)
-      owner = g;
+      return g;
   }
+  return NULL;
+}
+
+/* Push the greenlet that holds the lock; nil if nobody does, or a dead one. */
+static void push_owner(lua_State *L, const struct l_lock *lock) {
+  const struct greenlet *owner = find_owner(L, lock);
   if (owner)
     l_push_handle(L, l_pair(owner));
   else

@@ -19,6 +19,9 @@ function hold_meta:__tostring() return "<hold of " .. core.safe_text(self.lock) 
 local function hold(self)
   local held = holds[self]
   if not held then
+    if not core.is_waitable(self) then
+      core.argerror(0, "hold", "lock expected, got " .. core.typename(self))
+    end
     held = setmetatable({ lock = self }, hold_meta)
     holds[self] = held
   end
@@ -33,7 +36,7 @@ local function with(self, f, ...)
   if not core.callable(f) then
     core.argerror(1, "with", "function expected, got " .. core.typename(f))
   end
-  local held <close> = self:hold()
+  local held <close> = hold(self)
   return f(...)
 end
 

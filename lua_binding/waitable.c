@@ -66,10 +66,12 @@ void l_tell_links(lua_State *L, int idx) {
 
 int l_push_state(lua_State *L, const char *state) {
   const struct l_waitable *waitable = lua_touserdata(L, 1);
+  const struct list *waiters = &waitable->waiters;
   int waiting = 0;
   luaL_getmetafield(L, 1, "__name");
-  for (struct list *node = waitable->waiters.next; node != &waitable->waiters; node = node->next)
-    waiting++;
+  if (waitable->rt->started) /* else those who waited are gone */
+    for (struct list *node = waiters->next; node != waiters; node = node->next)
+      waiting++;
   lua_pushfstring(L, "<%s at %p: %s", lua_tostring(L, -1), (const void *)waitable, state);
   if (waiting > 0)
     lua_pushfstring(L, ", %d waiting>", waiting);
