@@ -224,14 +224,29 @@ void *greenlet_first_error(const struct greenlet *greenlet) {
   return container_of(greenlet->errors.next, struct pending, node)->error;
 }
 
-void *greenlet_take_error(struct greenlet *greenlet) {
-  if (list_empty(&greenlet->errors))
-    return NULL;
-  struct pending *pending = container_of(greenlet->errors.next, struct pending, node);
+static void *take(struct pending *pending) {
   void *error = pending->error;
   list_remove(&pending->node);
   free(pending);
   return error;
+}
+
+void *greenlet_take_error(struct greenlet *greenlet) {
+  if (list_empty(&greenlet->errors))
+    return NULL;
+  return take(container_of(greenlet->errors.next, struct pending, node));
+}
+
+bool greenlet_retract_error(struct greenlet *greenlet, const void *error) {
+  struct list *head = &greenlet->errors;
+  for (struct list *node = head->next; node != head; node = node->next) {
+    struct pending *pending = container_of(node, struct pending, node);
+    if (pending->error == error) {
+      take(pending);
+      return true;
+    }
+  }
+  return false;
 }
 
 int greenlet_kill(struct greenlet *greenlet, void *error) {

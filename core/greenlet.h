@@ -146,6 +146,9 @@ void greenlet_must_kill(struct greenlet *greenlet, void *error);
 /* Take the oldest pending error; NULL if there is none. */
 void *greenlet_take_error(struct greenlet *greenlet);
 
+/* Take this error back, wherever in line it is pending. False if it is not. */
+bool greenlet_retract_error(struct greenlet *greenlet, const void *error);
+
 /* The oldest pending error, left where it is; NULL if there is none. */
 void *greenlet_first_error(const struct greenlet *greenlet);
 
