@@ -347,7 +347,8 @@ static struct greenlet *deliver(struct greenlet *first, void *value, void *error
     interrupt(target, error ? -ECANCELED : -EBADE);
   if (error && !add_error(target, error, true)) {
     drop_error(target->hub, error);
-    target->wait.result = -ENOMEM;
+    if (target->wait.result != WAITER_HANDED)
+      target->wait.result = -ENOMEM;
   }
   target->value = value;
   return target;
