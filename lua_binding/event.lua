@@ -7,9 +7,9 @@ local set, wait, is_set = Event.set, Event.wait, Event.is_set
 
 -- ---- AsyncResult ----
 
--- In C it is a flag, as an Event. By object, what came of it:
+-- In C it is a flag, as an Event. What came of it is core.kept(self).outcome:
 -- {n = how many values, values ...} or {failed = true, error, traceback}.
-local outcomes = setmetatable({}, { __mode = "k" })
+local function outcome_of(self) return is_set(self) and core.kept(self).outcome or nil end
 
 local function check_self(self, name)
   if not AsyncResult:class_of(self) then
@@ -20,7 +20,7 @@ end
 local function settle(self, name, outcome)
   check_self(self, name)
   if is_set(self) then error("the AsyncResult has its result already", 3) end
-  outcomes[self] = outcome
+  core.kept(self).outcome = outcome
   set(self)
 end
 
@@ -38,7 +38,7 @@ function AsyncResult:set_exception(err, traceback)
 end
 
 local function give(self)
-  local outcome = outcomes[self]
+  local outcome = outcome_of(self)
   if outcome.failed then core.raise(outcome[1]) end
   return table.unpack(outcome, 1, outcome.n)
 end
@@ -83,16 +83,16 @@ end
 --- Has it values?
 function AsyncResult:successful()
   check_self(self, "successful")
-  return is_set(self) and not outcomes[self].failed
+  return is_set(self) and not outcome_of(self).failed
 end
 
 local function failure(self)
-  local outcome = outcomes[self]
+  local outcome = outcome_of(self)
   return outcome and outcome.failed and outcome or nil
 end
 
 core.getter(AsyncResult, "value", function(self)
-  local outcome = outcomes[self]
+  local outcome = outcome_of(self)
   if outcome and not outcome.failed then return outcome[1] end
   return nil
 end)
@@ -132,7 +132,7 @@ function AsyncResult.cancelled() return false end
 
 local function state(self)
   if not is_set(self) then return "no result" end
-  local outcome = outcomes[self]
+  local outcome = outcome_of(self)
   if outcome.failed then return "error " .. core.safe_text(outcome[1]) end
   return "value " .. core.safe_text(outcome[1])
 end

@@ -2,28 +2,25 @@
 
 local core = ...
 
--- By greenlet, then by local object: its fields there. Neither is kept alive by
--- this; what a field refers to may be either.
-local fields_of = setmetatable({}, { __mode = "k" })
+-- Greenlets that have touched a local object keep its fields, by object, in
+-- core.kept(g).locals. They go with the object; and with the greenlet's death, though
+-- somebody may hold it.
+local touching = setmetatable({}, { __mode = "k" })
 
--- A dead greenlet's fields go at once, though somebody may hold the greenlet.
 local notify = core.notify
 function core.notify(g)
-  fields_of[g] = nil
+  if touching[g] then core.kept(g).locals = nil end
   notify(g)
 end
 
 local function all_fields(g)
-  local all = fields_of[g]
-  if not all then
-    all = setmetatable({}, { __mode = "k" })
-    fields_of[g] = all
+  if not touching[g] then
+    core.kept(g).locals = setmetatable({}, { __mode = "k" })
     core.watch_death(g)
+    touching[g] = true
   end
-  return all
+  return core.kept(g).locals
 end
-
-local inits = setmetatable({}, { __mode = "k" })
 
 -- The fields of the current greenlet. init runs when they are first touched;
 -- after an error in it, when they are touched again.
@@ -33,7 +30,7 @@ local function fields(self)
   if not mine then
     mine = {}
     all[self] = mine
-    local init = inits[self]
+    local init = core.kept(self).init
     if init then
       local done = false
       local undo <close> = setmetatable({}, { __close = function()
@@ -56,7 +53,8 @@ function meta:__tostring() return ("<local at %p>"):format(self) end
 --- The local objects that a greenlet has fields of: a list of {object, fields}.
 function core.locals(g)
   local list = {}
-  for object, mine in pairs(fields_of[g] or {}) do list[#list + 1] = { object, mine } end
+  local all = touching[g] and core.kept(g).locals or {}
+  for object, mine in pairs(all) do list[#list + 1] = { object, mine } end
   table.sort(list, function(a, b) return tostring(a[1]) < tostring(b[1]) end)
   return list
 end
@@ -76,7 +74,7 @@ function module.new(init)
     core.argerror(1, "new", "function expected, got " .. core.typename(init))
   end
   local self = setmetatable({}, meta)
-  inits[self] = init
+  core.kept(self).init = init
   return self
 end
 

@@ -3,9 +3,9 @@
 local core = ...
 local Waitable = core.Waitable
 
--- By object: a chain of {f =, serial =, before =, after =} from first to last.
--- Those with a serial up to `due` are told by the callback that is queued.
-local links = setmetatable({}, { __mode = "k" })
+-- The links of an object, core.kept(object).links, are a chain of {f =, serial =,
+-- before =, after =} from first to last. Those with a serial up to `due` are told by
+-- the callback that is queued.
 
 local function remove(list, link)
   if link.before then link.before.after = link.after else list.first = link.after end
@@ -13,7 +13,7 @@ local function remove(list, link)
 end
 
 local function forget(object)
-  links[object] = nil
+  core.kept(object).links = nil
   core.set_linked(object, false)
 end
 
@@ -27,7 +27,7 @@ end
 -- In the hub. A link that is added meanwhile waits for the next round, so that
 -- one that adds itself again does not keep the hub here.
 function tell(object)
-  local list = links[object]
+  local list = core.kept(object).links
   local final = list.due
   while list.first and list.first.serial <= final and core.link_due(object) do
     local link = list.first
@@ -44,7 +44,7 @@ end
 
 --- The object is ready, or was: all links that it has now are to be told.
 function core.links_due(object)
-  local list = links[object]
+  local list = core.kept(object).links
   list.due = list.serial
   if not list.queued then queue(object, list) end
 end
@@ -63,10 +63,11 @@ function Waitable:rawlink(f)
   if not core.callable(f) then
     core.argerror(1, "rawlink", "function expected, got " .. core.typename(f))
   end
-  local list = links[self]
+  local kept = core.kept(self)
+  local list = kept.links
   if not list then
     list = { serial = 0, due = 0 }
-    links[self] = list
+    kept.links = list
   end
   list.serial = list.serial + 1
   local link = { f = f, serial = list.serial, before = list.last }
@@ -79,7 +80,7 @@ end
 --- Remove one link to f; no effect if there is none. f is not called any more.
 function Waitable:unlink(f)
   check_self(self, "unlink")
-  local list = links[self]
+  local list = core.kept(self).links
   local link = list and list.first
   while link and not rawequal(link.f, f) do link = link.after end
   if not link then return end
