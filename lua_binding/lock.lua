@@ -63,7 +63,10 @@ end
 
 --- Lock(): one permit.
 local Lock = BoundedSemaphore:extend("Lock")
-function Lock:init() BoundedSemaphore.init(self, 1) end
+function Lock:init(value)
+  if value ~= nil and value ~= 1 then core.argerror(1, "Lock", "a Lock has one permit") end
+  BoundedSemaphore.init(self, 1)
+end
 
 --- RLock(): whoever has it may acquire it again, and must release it as often.
 RLock.hold, RLock.with = hold, with

@@ -140,6 +140,8 @@ static int core_describe(lua_State *L) {
   if (!pair)
     return 0;
   const struct handle *handle = pair->handle;
+  if (pair == l_current(pair->rt))
+    pair->at = L; /* where it waited may be gone */
   l_push_wait(L, pair);
   l_push_place(L, pair);
   lua_pushnumber(L, pair->rt->hub.now - pair->g->wait.since);

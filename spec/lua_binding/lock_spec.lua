@@ -654,6 +654,8 @@ describe("greenlet.lock.BoundedSemaphore", function()
     helper.is_a(Semaphore, BoundedSemaphore())
     helper.is_a(BoundedSemaphore, Lock())
     assert.equal(1, Lock().counter)
+    assert.equal(1, Lock(1).counter)
+    assert_bad(1, "Lock", function() Lock(2) end)
   end)
 end)
 
