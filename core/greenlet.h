@@ -68,7 +68,8 @@ struct greenlet {
   struct list errors;          /* pending, oldest first */
   struct greenlet *parent;     /* who gets value and error; NULL: main */
   struct list links;           /* told of the death */
-  struct link join;            /* this one's own node in another's links */
+  struct link join;            /* this one's own node in another's links, or in a
+                                  list of those who wait (waitlist.h, choice.h) */
   struct list timeouts;        /* started by it */
   struct list all;             /* node of hub->greenlets, while begun or ready */
   int ident;                   /* minimal_ident, -1 until asked for */

@@ -53,7 +53,7 @@ static int waited(lua_State *L, int status, lua_KContext context) {
 
 /*** Wait until the flag is set: true, or false when the timeout expires first. */
 static int l_event_wait(lua_State *L) {
-  const struct l_event *event = l_check_living(L, &event_type);
+  struct l_event *event = l_check_living(L, &event_type);
   struct l_time time = l_check_time(L, 2);
   struct runtime *rt = event->waitable.rt;
   int result = 0;
@@ -61,7 +61,7 @@ static int l_event_wait(lua_State *L) {
     l_enter(L, rt);
     l_start_time(L, rt, &time);
     if (!event->set) /* still: a finalizer may have set it */
-      result = l_wait_in(L, (struct list *)&event->waitable.waiters, "set of", &time);
+      result = l_wait_in(L, &event->waitable.waiters, "set of", &time);
     if (result == WAITER_LEAVE)
       return lua_yieldk(L, 0, (lua_KContext)rt, waited);
     result = l_leave_time(L, rt, &time, result);

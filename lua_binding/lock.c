@@ -18,7 +18,8 @@ struct l_lock {
   lua_Integer bound;          /* how many there are in all; -1: any number */
   bool made;                  /* init has been called */
   bool reentrant;
-  lua_Integer owner, depth;   /* re-entrant: whose it is (owner_id) and how often; or 0 */
+  lua_Integer owner;          /* re-entrant: who has it (own_id); 0: nobody */
+  lua_Integer depth;          /* how often */
 };
 
 static bool is_ready(const struct l_waitable *waitable) {

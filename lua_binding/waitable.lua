@@ -12,11 +12,6 @@ local function remove(list, link)
   if link.after then link.after.before = link.before else list.last = link.before end
 end
 
-local function forget(object)
-  core.kept(object).links = nil
-  core.set_linked(object, false)
-end
-
 local tell
 
 local function queue(object, list)
@@ -27,16 +22,20 @@ end
 -- In the hub. A link that is added meanwhile waits for the next round, so that
 -- one that adds itself again does not keep the hub here.
 function tell(object)
-  local list = core.kept(object).links
+  local kept = core.kept(object)
+  local list = kept.links
+  if not list then return end
   local final = list.due
+  list.queued = false
   while list.first and list.first.serial <= final and core.link_due(object) do
     local link = list.first
     remove(list, link)
     core.call_link(link.f, object)
   end
-  list.queued = false
+  if list.queued then return end
   if not list.first then
-    forget(object)
+    kept.links = nil
+    core.set_linked(object, false)
   elseif list.first.serial <= list.due and core.link_due(object) then
     queue(object, list)
   end
@@ -83,7 +82,5 @@ function Waitable:unlink(f)
   local list = core.kept(self).links
   local link = list and list.first
   while link and not rawequal(link.f, f) do link = link.after end
-  if not link then return end
-  remove(list, link)
-  if not list.first and not list.queued then forget(self) end
+  if link then remove(list, link) end
 end
