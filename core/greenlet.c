@@ -238,14 +238,26 @@ void *greenlet_first_error(const struct greenlet *greenlet) {
   return greenlet->errors ? greenlet->errors->error : NULL;
 }
 
-void *greenlet_take_error(struct greenlet *greenlet) {
-  struct pending *pending = greenlet->errors;
-  if (!pending)
-    return NULL;
+static void *take(struct pending **place) {
+  struct pending *pending = *place;
   void *error = pending->error;
-  greenlet->errors = pending->next;
+  *place = pending->next;
   free(pending);
   return error;
+}
+
+void *greenlet_take_error(struct greenlet *greenlet) {
+  return greenlet->errors ? take(&greenlet->errors) : NULL;
+}
+
+bool greenlet_retract_error(struct greenlet *greenlet, const void *error) {
+  struct pending **place = &greenlet->errors;
+  while (*place && (*place)->error != error)
+    place = &(*place)->next;
+  if (!*place)
+    return false;
+  take(place);
+  return true;
 }
 
 int greenlet_kill(struct greenlet *greenlet, void *error) {
@@ -346,7 +358,8 @@ static struct greenlet *deliver(struct greenlet *first, void *value, void *error
     interrupt(target, error ? -ECANCELED : -EBADE);
   if (error && !add_error(target, error, true)) {
     drop_error(target->hub, error);
-    target->wait.result = -ENOMEM;
+    if (target->wait.result != WAITER_HANDED)
+      target->wait.result = -ENOMEM;
   }
   target->value = value;
   return target;

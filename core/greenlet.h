@@ -76,7 +76,8 @@ struct greenlet {
   struct timer timer;          /* ends a sleep or a wait; starts a late one */
   struct greenlet *parent;     /* who gets value and error; NULL: main */
   struct list links;           /* told of the death */
-  struct link join;            /* this one's own node in another's links */
+  struct link join;            /* this one's own node in another's links, or in a
+                                  list of those who wait (waitlist.h, choice.h) */
   struct list timeouts;        /* started by it */
   struct list all;             /* node of hub->greenlets, while begun or ready */
 };
@@ -151,6 +152,9 @@ void greenlet_must_kill(struct greenlet *greenlet, void *error);
 
 /* Take the oldest pending error; NULL if there is none. */
 void *greenlet_take_error(struct greenlet *greenlet);
+
+/* Take this error back, wherever in line it is pending. False if it is not. */
+bool greenlet_retract_error(struct greenlet *greenlet, const void *error);
 
 /* The oldest pending error, left where it is; NULL if there is none. */
 void *greenlet_first_error(const struct greenlet *greenlet);

@@ -36,4 +36,10 @@ compiler:
         embed   handler
         embed   settings
         embed   module
+        embed   monkey
+        embed   waitable
+        embed   event
+        embed   lock
+        embed   local
+        embed   util
         .section .note.GNU-stack, "", %progbits

@@ -129,6 +129,12 @@ static int core_check_integer(lua_State *L) {
   return 0;
 }
 
+/* core.raise_expired(timeout): what an expiry of it raises */
+static int core_raise_expired(lua_State *L) {
+  struct l_time time = l_check_time(L, 1);
+  return l_raise_expired(L, l_runtime(L), &time);
+}
+
 static int core_callable(lua_State *L) {
   lua_pushboolean(L, l_callable(L, 1));
   return 1;
@@ -173,7 +179,7 @@ void l_open_functions(lua_State *L, struct runtime *rt) {
       {"sleep", l_sleep},         {"kill", l_kill_function}, {"park", core_park},
       {"unpark", core_unpark},    {"check_time", core_check_time},
       {"check_number", core_check_number}, {"check_integer", core_check_integer},
-      {"callable", core_callable}, {"clock", core_clock},
+      {"raise_expired", core_raise_expired}, {"callable", core_callable}, {"clock", core_clock},
       {"count_failure", core_count_failure}, {"signal_numbers", core_signal_numbers},
       {NULL, NULL}};
   lua_rawgeti(L, LUA_REGISTRYINDEX, rt->core_ref);

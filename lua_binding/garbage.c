@@ -2,10 +2,10 @@
  * garbage.c: greenlets that nothing can wake and nobody can reach.
  *
  * A pair in use is anchored, so that it lives though nobody holds its handle.
- * Not all deserve it: one that waits for another's death, or has switched
- * away, can only run again when somebody who holds it acts. Such a one is
- * demoted: taken out of the anchors and held by its handle, which is held by
- * whom it waits for. Then the collector decides.
+ * Not all deserve it: one that waits for another's death or for an object, or
+ * has switched away, can only run again when somebody who holds it acts. Such a
+ * one is demoted: taken out of the anchors and held by its handle, which is held
+ * by what it waits for. Then the collector decides.
  *
  *     object waited for --> handle --> L --> what the greenlet's stack holds
  *                             ^  `--> sentinel (has __gc)
@@ -48,6 +48,12 @@ void l_push_demoted(lua_State *L, struct pair *pair) {
   lua_remove(L, -2);
 }
 
+/* Does it wait for what can hold it: a greenlet, or an object with a list of
+ * those who wait? */
+static bool has_target(const struct greenlet *g) {
+  return waitlist_waits(g) || (g->state == GREENLET_WAITING && g->wait.what == WAIT_JOIN);
+}
+
 /* Can only somebody who holds it make it run? */
 static bool demotable(const struct pair *pair) {
   const struct greenlet *g = pair->g;
@@ -55,8 +61,7 @@ static bool demotable(const struct pair *pair) {
     return false;
   if (g->state == GREENLET_NEW || g->state == GREENLET_SUSPENDED)
     return true;
-  return g->state == GREENLET_WAITING &&
-         (g->wait.what == WAIT_JOIN || g->wait.what == WAIT_LINKS);
+  return has_target(g) || (g->state == GREENLET_WAITING && g->wait.what == WAIT_LINKS);
 }
 
 /* Push a sentinel for the handle, which guards nothing yet. */
@@ -80,24 +85,36 @@ static void set_sentinel(lua_State *L, struct pair *pair, int handle, int idx) {
   pair->sentinel = sentinel;
 }
 
-/* Have the handle of the greenlet that is waited for hold that of the waiter. */
+/* Push that, while it waits or when it has just been woken. */
+static void push_target(lua_State *L, struct pair *pair) {
+  if (pair->g->wait.what == WAIT_JOIN)
+    l_push_handle(L, l_pair(pair->g->wait.object));
+  else
+    l_push_waited(L, pair);
+}
+
+/* Have the target on top hold the handle of the waiter. */
 static void hold_by_target(lua_State *L, struct pair *pair, int handle) {
-  if (pair->g->state != GREENLET_WAITING || pair->g->wait.what != WAIT_JOIN)
+  if (!lua_isuserdata(L, -1))
     return;
-  struct pair *target = l_pair(pair->g->wait.object);
-  l_push_handle(L, target);
-  if (lua_isuserdata(L, -1)) {
-    if (l_get_private(L, -1, &waiters_key) != LUA_TTABLE) {
-      lua_pop(L, 1);
-      lua_newtable(L);
-      lua_pushvalue(L, -1);
-      l_set_private(L, -3, &waiters_key);
-    }
-    lua_pushvalue(L, handle);
-    lua_rawsetp(L, -2, pair); /* one entry a waiter, however often it waits */
+  if (l_get_private(L, -1, &waiters_key) != LUA_TTABLE) {
+    lua_pop(L, 1);
+    lua_newtable(L);
+    lua_pushvalue(L, -1);
+    l_set_private(L, -3, &waiters_key);
+  }
+  lua_pushvalue(L, handle);
+  lua_rawsetp(L, -2, pair); /* one entry a waiter, however often it waits */
+  lua_pop(L, 1);
+}
+
+/* Undo that. Needs no memory. */
+static void let_go(lua_State *L, const struct pair *pair) {
+  if (lua_isuserdata(L, -1) && l_get_private(L, -1, &waiters_key) == LUA_TTABLE) {
+    lua_pushnil(L);
+    lua_rawsetp(L, -2, pair);
     lua_pop(L, 1);
   }
-  lua_pop(L, 1);
 }
 
 /* Is the pair, after a finalizer may have run, still the handle's, and held? */
@@ -115,14 +132,18 @@ void l_demote(lua_State *L, struct pair *pair) {
   l_push_handle(L, pair);
   int handle = lua_gettop(L);
   push_sentinel(L, handle);
-  if (still_held(L, pair, handle))
-    hold_by_target(L, pair, handle);
+  bool held = still_held(L, pair, handle) && has_target(pair->g);
+  if (held)
+    push_target(L, pair);
+  else
+    lua_pushnil(L);
+  hold_by_target(L, pair, handle);
   lua_createtable(L, 0, 1);
   luaL_setmetatable(L, "greenlet.weakkey");
   lua_pushvalue(L, handle);
   lua_pushboolean(L, true);
   lua_rawset(L, -3);
-  if (still_held(L, pair, handle)) {
+  if (still_held(L, pair, handle) && demotable(pair)) {
     l_dismiss_sentinel(pair);
     set_sentinel(L, pair, handle, handle + 1);
     lua_xmove(L, store, 1); /* the cell */
@@ -133,6 +154,10 @@ void l_demote(lua_State *L, struct pair *pair) {
     lua_rawseti(store, THREADS, pair->anchor);
     lua_rawseti(store, ANCHORS, pair->anchor);
     pair->demoted = pair->g->weak = true;
+    pair->held = held;
+  } else {
+    lua_settop(L, handle + 2);
+    let_go(L, pair);
   }
   lua_settop(L, handle - 1);
 }
@@ -146,7 +171,12 @@ static void promote(struct pair *pair) {
   lua_pushnil(store);
   lua_setiuservalue(store, -2, UV_RESULT);
   l_anchor(pair);
-  pair->demoted = pair->g->weak = false;
+  if (pair->held) {
+    push_target(store, pair);
+    let_go(store, pair);
+    lua_pop(store, 1);
+  }
+  pair->demoted = pair->g->weak = pair->held = false;
 }
 
 void l_revived(struct greenlet *g) {

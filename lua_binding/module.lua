@@ -39,9 +39,4 @@ greenlet.config = setmetatable({}, {
   __newindex = function(_, name, value) return core.settings.set(name, value) end,
 })
 
--- ---- Parts that are loaded at first use ----
-
-greenlet.monkey = { patch_all = core.patch_all }
-package.preload["greenlet.monkey"] = function() return greenlet.monkey end
-
 return greenlet

@@ -162,6 +162,24 @@ void l_set_private(lua_State *L, int idx, const void *key) {
   lua_pop(L, 1);
 }
 
+/* core.kept(object): the table that the Lua parts keep in an object. What they
+ * know of it goes there, not in a table by object with weak keys: chains of those
+ * cost the collector a pass for each link. */
+static int core_kept(lua_State *L) {
+  static char kept_key;
+  bool userdata = lua_isuserdata(L, 1);
+  int type = userdata ? l_get_private(L, 1, &kept_key) : lua_rawgetp(L, 1, &kept_key);
+  if (type == LUA_TTABLE)
+    return 1;
+  lua_createtable(L, 0, 1);
+  lua_pushvalue(L, -1);
+  if (userdata)
+    l_set_private(L, 1, &kept_key);
+  else
+    lua_rawsetp(L, 1, &kept_key);
+  return 1;
+}
+
 /* ---- obj.key ---- */
 
 /* Upvalues of the accessors: the class, its getters or setters, the getters. */
@@ -413,7 +431,8 @@ int l_object_open(lua_State *L, struct runtime *rt) {
   static const luaL_Reg functions[] = {
       {"argerror", core_argerror},   {"typename", core_typename},
       {"rawmetatable", core_rawmetatable}, {"accessor", core_accessor},
-      {"construct", core_construct}, {"set_super", core_set_super}, {NULL, NULL},
+      {"construct", core_construct}, {"set_super", core_set_super},
+      {"kept", core_kept}, {NULL, NULL},
   };
   lua_rawgeti(L, LUA_REGISTRYINDEX, rt->core_ref);
   /* Without upvalue: accessor and construct are also called as plain C. */

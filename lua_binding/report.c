@@ -8,6 +8,7 @@
  */
 #include <string.h>
 
+#include "lua_binding/greenlet.h"
 #include "lua_binding/runtime.h"
 #include "lua_binding/watcher.h"
 
@@ -85,13 +86,29 @@ void l_push_place(lua_State *L, struct pair *pair) {
   lua_pushliteral(L, "?");
 }
 
-static void push_join(lua_State *L, const struct greenlet *target) {
-  lua_pushliteral(L, "join of ");
-  l_push_handle(L, l_pair(target));
-  l_push_core(L, l_rt(l_pair(target)), "tostring");
+/* Replace what is waited for, on top, by `what` and its text. */
+static void describe(lua_State *L, struct runtime *rt, const char *what) {
+  l_push_core(L, rt, "safe_text");
   lua_insert(L, -2);
   lua_call(L, 1, 1);
-  lua_concat(L, 2);
+  lua_pushfstring(L, "%s %s", what, lua_tostring(L, -1));
+  lua_remove(L, -2);
+}
+
+static void push_join(lua_State *L, const struct greenlet *target) {
+  l_push_handle(L, l_pair(target));
+  describe(L, l_rt(l_pair(target)), WAIT_JOIN);
+}
+
+static void push_object_wait(lua_State *L, struct pair *pair) {
+  const struct wait *wait = &pair->g->wait;
+  l_push_waited(L, pair);
+  if (!lua_isnil(L, -1)) {
+    describe(L, l_rt(pair), wait->what);
+    return;
+  }
+  lua_pop(L, 1);
+  lua_pushstring(L, wait->what ? wait->what : "nothing");
 }
 
 /* Push what the greenlet does: "join of <...>", "sleep", "ready". */
@@ -109,7 +126,7 @@ void l_push_wait(lua_State *L, struct pair *pair) {
   else if (wait->what == WAIT_LINKS && wait->object)
     lua_pushstring(L, wait->object);
   else
-    lua_pushstring(L, wait->what ? wait->what : "nothing");
+    push_object_wait(L, pair);
 }
 
 static struct pair *check_living(lua_State *L) {
@@ -122,6 +139,8 @@ static int core_describe(lua_State *L) {
   struct pair *pair = check_living(L);
   if (!pair)
     return 0;
+  if (pair == l_current(l_rt(pair)))
+    pair->at = L; /* where it waited may be gone */
   l_push_wait(L, pair);
   l_push_place(L, pair);
   bool waits = pair->g->state == GREENLET_WAITING || pair->g->state == GREENLET_SUSPENDED;
@@ -211,6 +230,9 @@ void l_open_report(lua_State *L, struct runtime *rt) {
                                        {"ending", core_ending},
                                        {"alive", core_alive},
                                        {"traceback", l_traceback},
+                                       {"spawning_greenlet", l_get_spawning_greenlet},
+                                       {"spawning_stack", l_get_spawning_stack},
+                                       {"spawn_tree_locals", l_get_spawn_tree_locals},
                                        {NULL, NULL}};
   lua_rawgeti(L, LUA_REGISTRYINDEX, rt->core_ref);
   l_functions(L, rt, functions);

@@ -26,9 +26,6 @@ struct runtime *l_find_runtime(lua_State *L) {
 
 /* ---- Opening ---- */
 
-/* The only symbols that the shared module shows. */
-#define EXPORTED __attribute__((visibility("default")))
-
 static lua_State *new_thread(lua_State *L) {
   lua_State *thread = lua_newthread(L);
   luaL_ref(L, LUA_REGISTRYINDEX);
@@ -178,6 +175,7 @@ static struct runtime *open_runtime(lua_State *L) {
   open_lua_parts(L, rt);
   l_open_interrupt(L, rt);
   l_run_part(L, rt, "module", 1);
+  l_open_modules(L, rt);
   lua_rawgeti(L, LUA_REGISTRYINDEX, rt->core_ref);
   lua_pushvalue(L, -2);
   lua_setfield(L, -2, "module");
@@ -186,19 +184,11 @@ static struct runtime *open_runtime(lua_State *L) {
   return rt;
 }
 
-EXPORTED int luaopen_greenlet(lua_State *L) {
+L_EXPORTED int luaopen_greenlet(lua_State *L) {
   struct runtime *rt = l_find_runtime(L);
   if (!rt)
     rt = open_runtime(L);
   l_push_core(L, rt, "module");
-  return 1;
-}
-
-/* require "greenlet.monkey" in a program that is not ours */
-int luaopen_greenlet_monkey(lua_State *L);
-EXPORTED int luaopen_greenlet_monkey(lua_State *L) {
-  luaopen_greenlet(L);
-  lua_getfield(L, -1, "monkey");
   return 1;
 }
 

@@ -28,6 +28,7 @@
 
 #include "core/greenlet.h"
 #include "core/hub.h"
+#include "core/waitlist.h"
 #include "core/watcher.h"
 #include "lua_binding/trail.h"
 
@@ -48,6 +49,7 @@ struct pair {
   int arguments;            /* on L, for the function below them */
   bool aside;               /* it has yielded its stack: see l_finish */
   bool demoted;             /* not anchored: see garbage.c */
+  bool held;                /* demoted, and held by what it waits for */
   bool spoilt;              /* its thread is of no more use */
   bool ending;              /* killed by core.end_all, and not resisting */
   bool dying;               /* killed as garbage already */
@@ -115,6 +117,7 @@ struct runtime {
   struct trail trail;
   int peak_kilobytes;       /* of the Lua heap since memory was given back */
   int failures;             /* errors that nobody took */
+  lua_Integer lock_owners;  /* numbers given to greenlets so far: lock.c */
   struct callback report;   /* prints what is in core.reports */
   struct watcher interrupt; /* async: Ctrl-C */
 };
@@ -141,6 +144,12 @@ struct runtime *l_find_runtime(lua_State *L);
 
 /* Set functions in the table on top, each with the runtime as upvalue 1. */
 void l_functions(lua_State *L, struct runtime *rt, const luaL_Reg *functions);
+
+/* A symbol that the shared module shows. */
+#define L_EXPORTED __attribute__((visibility("default")))
+
+/* Have the table on top, `greenlet`, load its modules at first use. */
+void l_open_modules(lua_State *L, struct runtime *rt); /* modules.c */
 
 /* Push a field of the table that the Lua parts share. */
 void l_push_core(lua_State *L, struct runtime *rt, const char *field);
@@ -253,7 +262,8 @@ void l_enter(lua_State *L, struct runtime *rt);
  * function that Lua has called. k then asks l_answer.
  */
 int l_finish(lua_State *L, struct runtime *rt);
-/* In k: what the wait came to, through l_leave. */
+/* In k: what the wait came to; l_answer the same, through l_leave. */
+int l_outcome(lua_State *L, struct runtime *rt);
 int l_answer(lua_State *L, struct runtime *rt);
 
 /* After it: raises what `result` says, but returns 0 and -ETIMEDOUT. */
@@ -368,6 +378,10 @@ bool l_push_site(lua_State *L, int handle);
 void l_trail_forget(struct runtime *rt);
 void l_trail_open(lua_State *L, struct runtime *rt);
 void l_trail_term(struct trail *trail);
+
+/* Push the object in whose list the greenlet waits (core/waitlist.h), or has just
+ * been woken from: waitable.c. */
+void l_push_waited(lua_State *L, const struct pair *pair);
 
 /* The innermost threads and tracebacks: report.c. */
 void l_push_traceback(lua_State *L, struct pair *pair);

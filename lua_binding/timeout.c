@@ -58,9 +58,11 @@ void l_timeout_stop(lua_State *L, struct l_timeout *timeout) {
   struct greenlet *current = timeout->rt->hub.current;
   if (!timeout->rt->started)
     return;
-  if (l_timeout_took(timeout, current)) { /* expired, but not yet raised */
-    l_unbox(L, timeout->rt, greenlet_take_error(current));
+  void *error = timeout->delivered; /* expired, and perhaps not yet raised */
+  if (error && greenlet_retract_error(current, error)) {
+    l_unbox(L, timeout->rt, error);
     lua_pop(L, 1);
+    timeout->delivered = NULL;
   }
   if (!l_timeout_pending(timeout))
     return;

@@ -42,10 +42,14 @@ int l_finish(lua_State *L, struct runtime *rt) {
   return result;
 }
 
-int l_answer(lua_State *L, struct runtime *rt) {
+int l_outcome(lua_State *L, struct runtime *rt) {
   if (l_current(rt)->L != L) /* a script has resumed a greenlet's own thread */
     luaL_error(L, "cannot resume a greenlet as a coroutine");
-  return l_leave(L, rt, waiter_answer(rt->hub.current));
+  return waiter_answer(rt->hub.current);
+}
+
+int l_answer(lua_State *L, struct runtime *rt) {
+  return l_leave(L, rt, l_outcome(L, rt));
 }
 
 /* Push the error that ends the wait: an expired Timeout stands for what it

@@ -192,35 +192,144 @@ describe_example("worker_pool.lua", function(example)
 end)
 
 describe_example("philosophers.lua", function(example)
-  it("lets everybody eat", function()
-    local out, err, status = example("7 0.3")
+  local function assert_all_ate(count, least, arguments)
+    local out, err, status = example(arguments)
     assert.equal("", err)
     assert.equal(0, status)
     local lines = lines_of(out)
-    assert.equal(7, #lines)
+    assert.equal(count, #lines)
     for i, line in ipairs(lines) do
       local number, meals = line:match("^philosopher (%d+) ate (%d+) times$")
       assert.equal(i, tonumber(number))
-      assert.is_true(tonumber(meals) >= 5, line)
+      assert.is_true(tonumber(meals) >= least, line)
     end
-  end)
+  end
 
-  it("feeds two, who share both forks", function()
-    local out, _, status = example("2 0.05")
-    assert.equal(2, #lines_of(out))
-    assert.equal(0, status)
-  end)
+  it("lets everybody eat", function() assert_all_ate(7, 5, "7 0.3") end)
 
-  it("reports the deadlock of the naive way", function()
+  for _, way in ipairs { "--order", "--waiter", "--patience" } do
+    it("lets everybody eat with " .. way, function() assert_all_ate(4, 2, way .. " 4 0.2") end)
+    it("feeds two, who share both forks, with " .. way, function()
+      assert_all_ate(2, 1, way .. " 2 0.1")
+    end)
+  end
+
+  it("reports the deadlock of the naive way, and who has what is waited for", function()
     local out, err, status = example("--deadlock 3")
     assert.equal("", out)
     assert.equal(3, status)
     assert_contains(err, "LoopExit")
-    for i = 1, 3 do assert_contains(err, "philosopher " .. i) end
+    for i = 1, 3 do
+      assert_contains(err, ('held by <Greenlet "philosopher %d"'):format(i))
+    end
     assert_contains(err, "philosophers.lua:") -- where they wait
   end)
 
   it_refuses(example, "1", "many", "5 long", "5 -1", "--dead", "5 1 1")
+end)
+
+describe_example("barrier.lua", function(example)
+  it("sorts, and shows each round", function()
+    assert.equal("3 1 2\n1 3 2\n1 2 3\n1 2 3\n", (example("3 1 2")))
+    assert.equal("7\n7\n", (example("7")))
+  end)
+
+  it("sorts as sort does", function()
+    local list = {}
+    for i = 1, 60 do list[i] = math.random(-100, 100) end
+    local numbers = table.concat(list, " ")
+    local expected = shell(("echo %s | tr ' ' '\\n' | sort -n"):format(numbers))
+    local out, err, status = example(numbers)
+    assert.equal("", err)
+    assert.equal(0, status)
+    local lines = lines_of(out)
+    assert.equal(61, #lines)
+    assert.equal(expected, (lines[61]:gsub(" ", "\n")) .. "\n")
+  end)
+
+  it_refuses(example, "one", "1 2 x")
+end)
+
+describe_example("readers_writer.lua", function(example)
+  it("adds up right, and lets many read at a time", function()
+    local out, err, status = example()
+    assert.equal("", err)
+    assert.equal("160 sums, 0 wrong; 20 transfers; at most ", out:match("^.*most "))
+    assert.is_true(tonumber(out:match("(%d+) read")) > 1, out)
+    assert.equal(0, status)
+  end)
+
+  it("adds up wrong without the lock", function()
+    local out, _, status = example("--unlocked")
+    assert.not_matches(" 0 wrong", out)
+    assert.equal(1, status)
+  end)
+
+  it("lets many writers come to their turn", function()
+    assert_contains(example("30 10"), "600 sums, 0 wrong; 100 transfers")
+    assert_contains(example("0 3"), "0 sums, 0 wrong; 30 transfers; at most 0 read")
+  end)
+
+  it_refuses(example, "many", "1 -1", "1 2 3", "--lock")
+end)
+
+describe_example("futures.lua", function(example)
+  it("computes as soon as it can, in the order in which it can", function()
+    local out, err, status = example("-", "c = b + a\nb = after(0.02, a) + 1\na = after(0.01, 20)\nd = 3\n")
+    assert.equal("", err)
+    assert.equal("d = 3\na = 20\nb = 21\nc = 41\n", out)
+    assert.equal(0, status)
+  end)
+
+  it("hands errors on to whoever needs the result, and notices circles", function()
+    local out, _, status = example("-", "a = b\nb = c * 2\nc = nowhere\nd = e\ne = d\nf = max(1, 2)\ng = (\n")
+    assert.equal(1, status)
+    local lines = lines_of(out)
+    assert.equal("f = 2", lines[1])
+    assert.same({ "a: nothing called nowhere", "b: nothing called nowhere",
+                  "c: nothing called nowhere", "d: defined in a circle", "e: defined in a circle" },
+      { table.unpack(lines, 2, 6) })
+    assert.matches("^g: .*unexpected symbol", lines[7])
+  end)
+
+  it("refuses what it cannot read", function()
+    local _, err, status = example("no-such-file")
+    assert_contains(err, "futures.lua: cannot read no-such-file")
+    assert.equal(1, status)
+    _, err, status = example("-", "what is this\n")
+    assert_contains(err, "not a definition: what is this")
+    assert.equal(1, status)
+  end)
+
+  it("computes its sample", function()
+    local out, _, status = example()
+    assert_contains(out, "area = 42\nchicken: defined in a circle\n")
+    assert.equal(0, status)
+  end)
+
+  it_refuses(example, "a b")
+end)
+
+describe_example("circuit_breaker.lua", function(example)
+  it("opens after three failures, probes, and closes after a success", function()
+    local out, err, status = example()
+    assert.equal("", err)
+    assert.equal(0, status)
+    assert.equal([[
+call 6 failed: open
+call 7 failed: open
+call 8 failed: open
+call 9 failed: open
+call 10 succeeded: closed
+]], out)
+  end)
+
+  it("stays closed while failures are few", function()
+    assert.equal("", (example("2 3")))
+    assert.equal("", (example("9 1")))
+  end)
+
+  it_refuses(example, "1", "a b", "1 2 3")
 end)
 
 describe_example("ping_pong.lua", function(example)
@@ -448,7 +557,8 @@ describe("scripts/examples", function()
   end)
 
   it("needs nothing of stderr where all is well", function()
-    for _, name in ipairs {"sieve.lua", "ping_pong.lua", "philosophers.lua", "life.lua"} do
+    for _, name in ipairs {"sieve.lua", "ping_pong.lua", "philosophers.lua", "life.lua", "barrier.lua",
+                          "futures.lua", "readers_writer.lua", "circuit_breaker.lua"} do
       local _, err, status = run(EXAMPLES .. name)
       assert.equal("", err)
       assert.equal(0, status)

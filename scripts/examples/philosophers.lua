@@ -1,12 +1,16 @@
 -- philosophers.lua: N philosophers at a round table, with one fork between any two of them.
 --
--- Shows: a lock written from greenlets (a fork and those who wait for it), to-be-closed
--- variables that give it back, and what a deadlock looks like.
+-- Shows: locks and the scopes that hold them, three ways out of a deadlock, and what a deadlock
+-- looks like.
 --
--- Usage: greenlua philosophers.lua [--deadlock] [N] [SECONDS]     (5 philosophers, 0.5 seconds)
--- Everybody takes the fork with the lower number first, so no circle of waiting can arise.
--- With --deadlock everybody takes the left one first: the program ends with a report of who
--- waits where, and exit status 3.
+-- Usage: greenlua philosophers.lua [WAY] [N] [SECONDS]     (--order, 5 philosophers, 0.5 seconds)
+-- Who takes the left fork and then waits for the right one may wait for ever: when all do so at the
+-- same time. So
+--   --order     everybody takes the fork with the lower number first: no circle can arise;
+--   --waiter    a waiter lets only N - 1 of them come near the table: one has both neighbours' forks;
+--   --patience  who does not get the second fork soon puts the first one down, and tries later;
+--   --deadlock  nobody does anything about it: the program ends with a report of who waits for what,
+--               and who has it, and exit status 3.
 --
 --     $ greenlua philosophers.lua
 --     philosopher 1 ate 78 times
@@ -16,65 +20,78 @@
 --     philosopher 5 ate 77 times
 
 local greenlet = require "greenlet"
+local lock = require "greenlet.lock"
 local loop = greenlet.get_hub().loop
 
-local deadlock = arg[1] == "--deadlock"
-if deadlock then table.remove(arg, 1) end
+local REACH, EAT, THINK = 0.001, 0.001, 0.002 -- seconds; the last at most
+local PATIENCE = 0.003
+
+local way = "--order"
+if arg[1] and arg[1]:find("^%-%-") then way = table.remove(arg, 1) end
 local n = math.tointeger(tonumber(arg[1] or 5))
 local seconds = tonumber(arg[2] or 0.5)
-if #arg > 2 or not n or n < 2 or not seconds or seconds < 0 then
-  io.stderr:write("usage: philosophers.lua [--deadlock] [N, from 2 on] [SECONDS]\n")
+
+local forks, near_the_table = {}, nil
+
+-- Take both forks, and eat. What is held is put down at the end of the scope, whatever happens.
+local function eat(first, second)
+  local one <close> = first:hold()
+  greenlet.sleep(REACH) -- for the other one
+  local other <close> = second:hold()
+  greenlet.sleep(EAT)
+  return true
+end
+
+local ways = {
+  ["--deadlock"] = function(left, right) return eat(forks[left], forks[right]) end,
+
+  ["--order"] = function(left, right)
+    return eat(forks[math.min(left, right)], forks[math.max(left, right)])
+  end,
+
+  ["--waiter"] = function(left, right)
+    local place <close> = near_the_table:hold()
+    return eat(forks[left], forks[right])
+  end,
+
+  ["--patience"] = function(left, right)
+    local one <close> = forks[left]:hold()
+    greenlet.sleep(REACH)
+    if not forks[right]:acquire(true, PATIENCE * math.random()) then return false end
+    greenlet.sleep(EAT)
+    forks[right]:release()
+    return true
+  end,
+}
+
+local try = ways[way]
+if #arg > 2 or not try or not n or n < 2 or not seconds or seconds < 0 then
+  io.stderr:write("usage: philosophers.lua [--order | --waiter | --patience | --deadlock] ",
+    "[N, from 2 on] [SECONDS]\n")
   os.exit(2)
 end
 
-local Fork = greenlet.class:extend("Fork")
-
--- Waits until the fork is free. Who waits makes a gate, a greenlet that is not started yet,
--- and joins it: starting the gate lets the waiter go on.
-function Fork:take()
-  while self.taken do
-    self.gate = self.gate or greenlet.Greenlet(function() end)
-    self.gate:join()
-  end
-  self.taken = true
-  return self
-end
-
-function Fork:put_down()
-  self.taken = false
-  if self.gate then self.gate:start() end
-  self.gate = nil
-end
-
-Fork.__close = Fork.put_down -- local fork <close> = fork:take()
-
-local meals = {}
+-- A plain Lock would do as well, but does not know who has it.
+for i = 1, n do forks[i] = lock.RLock() end
+near_the_table = lock.Semaphore(n - 1)
 local finish = loop:now() + seconds
 
-local function dine(i, first, second)
-  meals[i] = 0
+local function dine(i)
+  local meals = 0
   repeat
-    do
-      local one <close> = first:take()
-      greenlet.sleep(0.001) -- reach over for the other one
-      local other <close> = second:take()
-      greenlet.sleep(0.001) -- eat
-      meals[i] = meals[i] + 1
-    end
-    greenlet.sleep(math.random() * 0.002) -- think
+    if try(i, i % n + 1) then meals = meals + 1 end
+    greenlet.sleep(math.random() * THINK)
   until loop:now() >= finish
+  return meals
 end
-
-local forks = {}
-for i = 1, n do forks[i] = Fork() end
 
 local philosophers = {}
 for i = 1, n do
-  local left, right = i, i % n + 1
-  if not deadlock then left, right = math.min(left, right), math.max(left, right) end
-  philosophers[i] = greenlet.spawn(dine, i, forks[left], forks[right])
+  philosophers[i] = greenlet.spawn(dine, i)
   philosophers[i].name = "philosopher " .. i
 end
 greenlet.joinall(philosophers)
 
-for i = 1, n do print(("%s ate %d times"):format(philosophers[i].name, meals[i])) end
+for _, philosopher in ipairs(philosophers) do
+  print(("%s ate %d times"):format(philosopher.name, philosopher:get()))
+end

@@ -329,6 +329,20 @@ static void timeout_ends_a_wait_with_no_memory(void) {
   CHECK_EQUAL(dropped_errors, result == -ENOMEM);
 }
 
+/* What was handed over is not lost when an error that is thrown cannot be kept. */
+static void throw_leaves_what_was_handed(void) {
+  struct subject *a = make_raw(run_park, NULL, &hub.main);
+  CHECK_EQUAL(greenlet_switch(&a->greenlet, NULL, NULL), -EDEADLK);
+  CHECK_EQUAL(a->greenlet.state, GREENLET_WAITING);
+  waiter_wake(&a->greenlet, WAITER_HANDED);
+  fail_from(0, 1);
+  greenlet_throw(&a->greenlet, err_a, NULL);
+  fail_no_more();
+  CHECK(is_dead(a));
+  CHECK_EQUAL(a->result, 0);
+  CHECK_EQUAL(dropped_errors, 1);
+}
+
 /* One to start later, whom somebody failed to switch to, starts all the same. */
 static void switch_fails(void) {
   struct subject *a = make_raw(run_note, "a", &hub.main);
@@ -412,6 +426,7 @@ int main(void) {
   EACH_MODE(kill_does_nothing);
   EACH_MODE(timers_do_nothing);
   EACH_MODE(timeout_ends_a_wait_with_no_memory);
+  EACH_MODE(throw_leaves_what_was_handed);
   EACH_MODE(switch_fails);
   EACH_MODE(hub_begins_without_memory);
   EACH_MODE(init_fails_cleanly);

@@ -163,6 +163,23 @@ static void stopped_by_another_that_expires(void) {
   CHECK_EQUAL(expirations, 1);
 }
 
+/* Whoever closes a timeout takes its error back, though another is owed first. */
+static void taken_back(void) {
+  struct timeout *a = timeout(0, err_a);
+  a->expired = NULL;
+  CHECK(!greenlet_retract_error(&hub.main, err_a));
+  CHECK_EQUAL(greenlet_kill(&hub.main, err_b), 0);
+  CHECK_EQUAL(timeout_start(&hub, a, 0, true), 0);
+  CHECK_EQUAL(greenlet_kill(&hub.main, err_c), 0);
+  timer_stop(&hub.timers, &a->timer);
+  a->timer.expire(&a->timer);
+  CHECK(greenlet_retract_error(&hub.main, err_a));
+  CHECK(!greenlet_retract_error(&hub.main, err_a));
+  CHECK(greenlet_take_error(&hub.main) == err_b);
+  CHECK(greenlet_take_error(&hub.main) == err_c);
+  CHECK_EQUAL(waiter_sleep(&hub, 0.001, true), 0);
+}
+
 int main(void) {
   check_begin();
   EACH_MODE(expires_in_a_wait);
@@ -175,5 +192,6 @@ int main(void) {
   EACH_MODE(reach_a_suspended_one);
   EACH_MODE(unreferenced_keep_nobody);
   EACH_MODE(stopped_by_another_that_expires);
+  EACH_MODE(taken_back);
   return check_summary();
 }

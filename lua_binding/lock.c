@@ -1,0 +1,321 @@
+/*
+ * lock.c: what Semaphore, BoundedSemaphore, Lock and RLock are made of.
+ *
+ * A lock has permits. One that is released goes straight to the first greenlet
+ * that waits for one. So nobody waits while counter > 0, and who releases and
+ * acquires again queues behind those who wait. A re-entrant lock has one permit,
+ * and an owner who may take it again. What needs no C is in lock.lua.
+ */
+#include <errno.h>
+
+#include "core/clock.h"
+#include "lua_binding/waitable.h"
+
+struct l_lock {
+  struct l_waitable waitable; /* its waiters are those who acquire */
+  struct list watchers;       /* greenlets that only want to know when they could */
+  lua_Integer counter;        /* permits that nobody has */
+  lua_Integer bound;          /* how many there are in all; -1: any number */
+  bool made;                  /* init has been called */
+  bool reentrant;
+  lua_Integer owner;          /* re-entrant: who has it (own_id); 0: nobody */
+  lua_Integer depth;          /* how often */
+};
+
+static bool is_ready(const struct l_waitable *waitable) {
+  return ((const struct l_lock *)waitable)->counter > 0;
+}
+
+static const struct l_waitable_type lock_type = {"lock", is_ready, false};
+
+static int l_lock_allocate(lua_State *L) {
+  struct l_lock *lock = l_new_waitable(L, sizeof *lock, &lock_type);
+  list_init(&lock->watchers);
+  lock->counter = 1;
+  lock->bound = -1;
+  return 1;
+}
+
+static int l_rlock_allocate(lua_State *L) {
+  l_lock_allocate(L);
+  ((struct l_lock *)lua_touserdata(L, -1))->reentrant = true;
+  return 1;
+}
+
+/* ---- Owners ---- */
+
+static char id_key;
+
+/* The number by which locks know the handle on top (popped); 0: none has met it. */
+static lua_Integer pop_id(lua_State *L) {
+  l_get_private(L, -1, &id_key);
+  lua_Integer id = lua_tointeger(L, -1);
+  lua_pop(L, 2);
+  return id;
+}
+
+static lua_Integer id_of(lua_State *L, const struct greenlet *g) {
+  l_push_handle(L, l_pair(g));
+  return pop_id(L);
+}
+
+/*
+ * The number of the current greenlet, given now if need be. A number, since a
+ * reference would keep a greenlet from being found when it is garbage, and so
+ * from giving back what it holds; and an address is used again.
+ */
+static lua_Integer own_id(lua_State *L, struct runtime *rt) {
+  l_push_handle(L, l_current(rt));
+  if (l_get_private(L, -1, &id_key) == LUA_TNIL) {
+    lua_pushinteger(L, ++rt->lock_owners);
+    l_set_private(L, -3, &id_key);
+  }
+  lua_pop(L, 1);
+  return pop_id(L);
+}
+
+static const struct greenlet *find_owner(lua_State *L, const struct l_lock *lock) {
+  struct hub *hub = &lock->waitable.rt->hub;
+  if (!lock->owner || !lock->waitable.rt->started)
+    return NULL;
+  if (id_of(L, &hub->main) == lock->owner)
+    return &hub->main;
+  if (id_of(L, &hub->self) == lock->owner)
+    return &hub->self;
+  for (struct list *node = hub->greenlets.next; node != &hub->greenlets; node = node->next) {
+    const struct greenlet *g = container_of(node, struct greenlet, all);
+    if (id_of(L, g) == lock->owner)
+      return g;
+  }
+  return NULL;
+}
+
+/* Push the greenlet that holds the lock; nil if nobody does, or a dead one. */
+static void push_owner(lua_State *L, const struct l_lock *lock) {
+  const struct greenlet *owner = find_owner(L, lock);
+  if (owner)
+    l_push_handle(L, l_pair(owner));
+  else
+    lua_pushnil(L);
+}
+
+/* ---- Permits ---- */
+
+/* Take a permit for the current greenlet, if there is one. */
+static bool take(lua_State *L, struct l_lock *lock) {
+  lua_Integer id = lock->reentrant ? own_id(L, lock->waitable.rt) : 0;
+  if (lock->owner && lock->owner == id) {
+    lock->depth++;
+    return true;
+  }
+  if (lock->counter == 0)
+    return false;
+  lock->counter--;
+  lock->owner = id;
+  lock->depth = 1;
+  return true;
+}
+
+/* A permit of the lock at index 1 is free: it goes to the first who waits. */
+static void give(lua_State *L, struct l_lock *lock) {
+  const struct greenlet *next = waitlist_hand(&lock->waitable.waiters);
+  lock->owner = next && lock->reentrant ? id_of(L, next) : 0;
+  lock->depth = 1;
+  if (next)
+    return;
+  lock->counter++;
+  waitlist_wake_all(&lock->watchers);
+  l_tell_links(L, 1);
+}
+
+/* The wait for a permit has come to `result`: 0 or -ETIMEDOUT, or raises. A
+ * permit handed to one that is killed goes to the next. */
+static int settle(lua_State *L, struct l_lock *lock, struct l_time *time, int result) {
+  struct runtime *rt = lock->waitable.rt;
+  if (result == 0 && waitlist_refuses(rt->hub.current)) {
+    give(L, lock);
+    result = -ECANCELED;
+  }
+  return l_leave_time(L, rt, time, result);
+}
+
+static int acquired(lua_State *L, int status, lua_KContext context) {
+  struct l_lock *lock = (struct l_lock *)context;
+  struct l_time time = {.seconds = -1};
+  (void)status;
+  lua_pushboolean(L, settle(L, lock, &time, l_outcome(L, lock->waitable.rt)) == 0);
+  return 1;
+}
+
+/*** Take a permit: true, or false if there is none, or not in time. */
+static int l_lock_acquire(lua_State *L) {
+  struct l_lock *lock = l_check_living(L, &lock_type);
+  struct runtime *rt = lock->waitable.rt;
+  bool block = lua_isnoneornil(L, 2) || lua_toboolean(L, 2);
+  struct l_time time = l_check_time(L, 3);
+  bool taken = take(L, lock);
+  if (!taken && block) {
+    l_enter(L, rt);
+    l_start_time(L, rt, &time);
+    taken = take(L, lock); /* a finalizer may have given one back */
+    int result = taken ? 0 : l_wait_in(L, &lock->waitable.waiters, "acquire of", &time);
+    if (result == WAITER_LEAVE)
+      return lua_yieldk(L, 0, (lua_KContext)lock, acquired);
+    result = taken ? l_leave_time(L, rt, &time, 0) : settle(L, lock, &time, result);
+    taken = result == 0;
+  }
+  lua_pushboolean(L, taken);
+  return 1;
+}
+
+static void check_owner(lua_State *L, const struct l_lock *lock) {
+  if (!lock->owner)
+    luaL_error(L, "cannot release an RLock that nobody holds");
+  if (lock->owner != own_id(L, lock->waitable.rt))
+    luaL_error(L, "cannot release an RLock that another greenlet holds");
+}
+
+/*** Give a permit back; returns how many are free then. */
+static int l_lock_release(lua_State *L) {
+  struct l_lock *lock = l_check_living(L, &lock_type);
+  if (lock->reentrant)
+    check_owner(L, lock);
+  else if (lock->bound >= 0 && lock->counter >= lock->bound)
+    return luaL_error(L, "the lock was released more often than acquired");
+  if (!lock->reentrant || --lock->depth == 0)
+    give(L, lock);
+  lua_pushinteger(L, lock->counter);
+  return 1;
+}
+
+/* ---- Watching ---- */
+
+static int watched(lua_State *L, int status, lua_KContext context);
+
+/*
+ * Wait until a permit is free at the moment when this returns: another greenlet
+ * may take it before this one has its turn. The deadline is at index 3, or nil.
+ */
+static int watch(lua_State *L, struct l_lock *lock, struct l_time *time, int result) {
+  while (result == 0 && lock->counter == 0) {
+    if (!lua_isnil(L, 3)) {
+      double left = lua_tonumber(L, 3) - clock_seconds();
+      time->seconds = left > 0 ? left : 0;
+    }
+    result = l_wait_in(L, &lock->watchers, "release of", time);
+    if (result == WAITER_LEAVE)
+      return lua_yieldk(L, 0, (lua_KContext)lock, watched);
+  }
+  l_leave_time(L, lock->waitable.rt, time, result);
+  lua_pushinteger(L, lock->counter);
+  return 1;
+}
+
+static int watched(lua_State *L, int status, lua_KContext context) {
+  struct l_lock *lock = (struct l_lock *)context;
+  struct l_time time = {.seconds = -1};
+  (void)status;
+  return watch(L, lock, &time, l_outcome(L, lock->waitable.rt));
+}
+
+/*** Wait until a permit is free: how many are; 0 when the timeout expires. */
+static int l_lock_wait(lua_State *L) {
+  struct l_lock *lock = l_check_living(L, &lock_type);
+  struct runtime *rt = lock->waitable.rt;
+  struct l_time time = l_check_time(L, 2);
+  lua_settop(L, 2);
+  if (time.seconds >= 0)
+    lua_pushnumber(L, clock_seconds() + time.seconds);
+  else
+    lua_pushnil(L);
+  if (lock->counter == 0) {
+    l_enter(L, rt);
+    l_start_time(L, rt, &time);
+  }
+  return watch(L, lock, &time, 0);
+}
+
+/* ---- What can be asked ---- */
+
+static int l_lock_ready(lua_State *L) {
+  const struct l_lock *lock = l_check_waitable(L, &lock_type);
+  lua_pushboolean(L, lock->counter > 0);
+  return 1;
+}
+
+static int l_lock_locked(lua_State *L) {
+  const struct l_lock *lock = l_check_waitable(L, &lock_type);
+  lua_pushboolean(L, lock->counter == 0);
+  return 1;
+}
+
+static int get_counter(lua_State *L) {
+  const struct l_lock *lock = l_check_waitable(L, &lock_type);
+  lua_pushinteger(L, lock->counter);
+  return 1;
+}
+
+static int get_owner(lua_State *L) {
+  push_owner(L, l_check_waitable(L, &lock_type));
+  return 1;
+}
+
+static void push_holder(lua_State *L, const struct l_lock *lock) {
+  push_owner(L, lock);
+  if (!lock->owner)
+    lua_pushliteral(L, "free");
+  else if (lua_isnil(L, -1))
+    lua_pushliteral(L, "held by a dead greenlet");
+  else {
+    l_push_core(L, lock->waitable.rt, "safe_text");
+    lua_insert(L, -2);
+    lua_call(L, 1, 1);
+    lua_pushfstring(L, "held by %s", lua_tostring(L, -1));
+  }
+}
+
+static int l_lock_tostring(lua_State *L) {
+  const struct l_lock *lock = l_check_waitable(L, &lock_type);
+  if (lock->reentrant)
+    push_holder(L, lock);
+  else if (lock->bound >= 0)
+    lua_pushfstring(L, "%I of %I free", (LUAI_UACINT)lock->counter, (LUAI_UACINT)lock->bound);
+  else
+    lua_pushfstring(L, "%I free", (LUAI_UACINT)lock->counter);
+  return l_push_state(L, lua_tostring(L, -1));
+}
+
+/* core.make_lock(lock, permits, bounded): once, before anybody has it */
+static int core_make_lock(lua_State *L) {
+  struct l_lock *lock = l_check_waitable(L, &lock_type);
+  if (lock->made)
+    return luaL_error(L, "init of a lock that has been made already");
+  lock->made = true;
+  lock->counter = luaL_checkinteger(L, 2);
+  if (lua_toboolean(L, 3))
+    lock->bound = lock->counter;
+  return 0;
+}
+
+static void register_class(lua_State *L, struct runtime *rt, const char *name,
+                           lua_CFunction allocate) {
+  static const luaL_Reg methods[] = {{"acquire", l_lock_acquire}, {"release", l_lock_release},
+                                     {"wait", l_lock_wait},       {"ready", l_lock_ready},
+                                     {"locked", l_lock_locked},   {"__tostring", l_lock_tostring},
+                                     {NULL, NULL}};
+  static const luaL_Reg getters[] = {{"counter", get_counter}, {"owner", get_owner},
+                                     {NULL, NULL}};
+  struct l_class class = {name, "Waitable", allocate, methods, getters, NULL};
+  l_register_class(L, rt, &class);
+  lua_setfield(L, -2, name);
+}
+
+void l_open_lock(lua_State *L, struct runtime *rt) {
+  static const luaL_Reg functions[] = {{"make_lock", core_make_lock}, {NULL, NULL}};
+  l_open_waitable(L, rt);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->core_ref);
+  l_functions(L, rt, functions);
+  register_class(L, rt, "Semaphore", l_lock_allocate);
+  register_class(L, rt, "RLock", l_rlock_allocate);
+  lua_pop(L, 1);
+}

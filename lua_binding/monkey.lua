@@ -1,0 +1,5 @@
+--- greenlet.monkey: what greenlua installs by itself, for stock Lua.
+
+local core = ...
+
+return { patch_all = core.patch_all }

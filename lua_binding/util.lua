@@ -1,0 +1,201 @@
+--- greenlet.util: what all greenlets are doing.
+
+local core = ...
+
+local MOST_INDENTED = 40 -- levels; what is spawned still deeper is drawn as these are
+local MOST_TEXT = 60     -- characters of a value
+
+local function short(value)
+  local text = type(value) == "string" and ("%q"):format(value) or core.safe_text(value)
+  if #text > MOST_TEXT then text = text:sub(1, MOST_TEXT - 3) .. "..." end
+  return text
+end
+
+-- The fields of a table, in the order of their keys' texts.
+local function fields_text(values)
+  local list = {}
+  for key, value in next, values do
+    list[#list + 1] = ("%s = %s"):format(core.safe_text(key), short(value))
+  end
+  table.sort(list)
+  return "{" .. table.concat(list, ", ") .. "}"
+end
+
+-- ---- Trees ----
+
+--- Who spawned whom. Fields: `greenlet`; `child_trees`, a list, of what that one
+-- spawned; `root`, true for the main greenlet's; `is_current_tree`, the same.
+local GreenletTree = core.class:extend("GreenletTree")
+
+function GreenletTree:init(g)
+  self.greenlet = g
+  self.child_trees = {}
+  self.root = g == core.main()
+  self.is_current_tree = self.root
+end
+
+-- Whoever is not known any more leaves its children to the main greenlet.
+local function spawner(g)
+  return g ~= core.get_hub() and core.spawning_greenlet(g) or core.main()
+end
+
+--- The tree of all greenlets that live, from the main greenlet down. A dead one is
+-- in it if it spawned one that lives, and has not been collected.
+-- @treturn GreenletTree
+function GreenletTree.current_tree()
+  local root = GreenletTree(core.main())
+  local trees = { [root.greenlet] = root }
+  local list = core.greenlets()
+  table.insert(list, 1, core.get_hub())
+  for _, g in ipairs(list) do
+    local child, known
+    repeat
+      local tree = trees[g]
+      known = tree ~= nil
+      if not known then
+        tree = GreenletTree(g)
+        trees[g] = tree
+      end
+      table.insert(tree.child_trees, child)
+      child, g = tree, spawner(g)
+    until known
+  end
+  return root
+end
+
+--- The trees of all threads: there is one.
+-- @return a list
+function GreenletTree.forest() return { GreenletTree.current_tree() } end
+
+-- ---- What is said of a greenlet ----
+
+local function label(g)
+  local text = core.safe_text(g)
+  if not g.dead then return text end
+  local err, traceback = core.failure(g)
+  if traceback then return ("%s; failed with %s"):format(text, short(err)) end
+  if g.value == nil then return text .. "; finished" end
+  return ("%s; finished with %s"):format(text, short(g.value))
+end
+
+local function state(g)
+  if g == core.getcurrent() then return "running" end
+  if g == core.get_hub() then return nil end
+  local what, where, seconds = core.describe(g)
+  return what and ("waits for %s   at %s   for %.1f s"):format(what, where, seconds)
+end
+
+-- The lines of a traceback, but for its heading and for those of who asks.
+local function frames(text)
+  local lines = {}
+  for line in text:gmatch("\n\t([^\n]+)") do
+    if not line:find("[greenlet.util]", 1, true) then lines[#lines + 1] = "  " .. line end
+  end
+  return lines
+end
+
+local function add(lines, title, more)
+  if #more == 0 then return end
+  lines[#lines + 1] = title
+  table.move(more, 1, #more, #lines + 1, lines)
+end
+
+local function local_fields(g)
+  local lines = {}
+  for _, pair in ipairs(core.locals and core.locals(g) or {}) do
+    if next(pair[2]) ~= nil then
+      lines[#lines + 1] = ("  %s: %s"):format(tostring(pair[1]), fields_text(pair[2]))
+    end
+  end
+  return lines
+end
+
+-- The spawn tree's table, at the greenlet where that begins.
+local function tree_fields(g)
+  local above = core.spawning_greenlet(g)
+  local values = core.spawn_tree_locals(g)
+  if values == nil or next(values) == nil then return {} end
+  if above and core.spawn_tree_locals(above) == values then return {} end
+  return { "  " .. fields_text(values) }
+end
+
+local function describe(g, details)
+  local lines = { state(g) }
+  if g ~= core.main() and g ~= core.get_hub() and g.parent ~= core.get_hub() then
+    lines[#lines + 1] = "Parent: " .. core.safe_text(g.parent)
+  end
+  if details.running_stacks and not g.dead then
+    add(lines, "Stack:", frames(core.traceback(g)))
+  end
+  if details.spawning_stacks then
+    add(lines, "Spawned at:", frames(core.spawning_stack(g)))
+  end
+  if details.locals then
+    add(lines, "Spawn tree locals:", tree_fields(g))
+    add(lines, "Greenlet locals:", local_fields(g))
+  end
+  return lines
+end
+
+-- ---- Drawing ----
+
+local function draw(tree, head, below, lines, details, depth)
+  lines[#lines + 1] = head .. label(tree.greenlet)
+  for _, line in ipairs(details and describe(tree.greenlet, details) or {}) do
+    lines[#lines + 1] = below .. " :    " .. line
+  end
+  local last = #tree.child_trees
+  for i, child in ipairs(tree.child_trees) do
+    local deeper = depth < MOST_INDENTED and (i < last and " |   " or "     ") or ""
+    draw(child, below .. " +--- ", below .. deeper, lines, details, depth + 1)
+  end
+end
+
+--- The tree as lines of text.
+-- @param details true (default): with states, stacks and locals; false: without; a
+--   table: what of `running_stacks`, `spawning_stacks`, `locals` is false is left out
+-- @return a list of strings
+function GreenletTree:format_lines(details)
+  local wanted = details ~= false and { running_stacks = true, spawning_stacks = true,
+                                        locals = true }
+  if type(details) == "table" then
+    for name in pairs(wanted) do
+      if details[name] == false then wanted[name] = false end
+    end
+  end
+  local lines = {}
+  draw(self, "", "", lines, wanted, 0)
+  return lines
+end
+
+--- The same as one string.
+function GreenletTree:format(details) return table.concat(self:format_lines(details), "\n") end
+
+function GreenletTree:__tostring() return self:format(false) end
+
+-- ---- Run info ----
+
+local module = { GreenletTree = GreenletTree }
+
+--- What every living greenlet is doing, as a spawn tree: its state, what it waits
+-- for, its stack, where it was spawned, its locals.
+-- @return a list of lines
+function module.format_run_info()
+  local lines = { ("*"):rep(80), "* Greenlets", ("*"):rep(80) }
+  local tree = GreenletTree.current_tree():format_lines()
+  return table.move(tree, 1, #tree, #lines + 1, lines)
+end
+
+--- Print that.
+-- @param file any object with a method `write`; default io.stderr
+-- @raise bad argument
+function module.print_run_info(file)
+  if file == nil then file = io.stderr end
+  local ok, write = core.pcall(function() return file.write end)
+  if not ok or not core.callable(write) then
+    core.argerror(1, "print_run_info", "file expected, got " .. core.typename(file))
+  end
+  file:write(table.concat(module.format_run_info(), "\n"), "\n")
+end
+
+return module

@@ -1,0 +1,140 @@
+#include "lua_binding/waitable.h"
+
+#include <errno.h>
+
+static const char waitable_kind;
+
+void *l_new_waitable(lua_State *L, size_t bytes, const struct l_waitable_type *type) {
+  struct l_waitable *waitable = l_new_object(L, 1, bytes, UV_FIELDS, &waitable_kind);
+  waitable->type = type;
+  waitable->rt = l_runtime(L);
+  list_init(&waitable->waiters);
+  return waitable;
+}
+
+void *l_check_waitable(lua_State *L, const struct l_waitable_type *type) {
+  struct l_waitable *waitable = l_test_kind(L, 1, &waitable_kind);
+  if (!waitable || waitable->type != type)
+    luaL_typeerror(L, 1, type->name);
+  return waitable;
+}
+
+void *l_check_living(lua_State *L, const struct l_waitable_type *type) {
+  struct l_waitable *waitable = l_check_waitable(L, type);
+  l_check_started(L, waitable->rt);
+  return waitable;
+}
+
+int l_wait_in(lua_State *L, struct list *list, const char *what, const struct l_time *time) {
+  struct l_waitable *waitable = lua_touserdata(L, 1);
+  struct hub *hub = &waitable->rt->hub;
+  int result = waitlist_begin(hub, list, what, waitable, time->seconds);
+  if (result == -EPERM && time->seconds == 0)
+    return -ETIMEDOUT;
+  if (result < 0)
+    return result;
+  return time->timeout ? waiter_finish(hub, false) : l_finish(L, waitable->rt);
+}
+
+void l_push_waited(lua_State *L, const struct pair *pair) {
+  lua_State *at = pair == l_current(l_rt(pair)) ? pair->at : l_innermost(pair);
+  const void *object = pair->g->wait.object;
+  lua_Debug ar;
+  /* While it waits that function is the innermost one. */
+  for (int level = 0; object && lua_getstack(at, level, &ar); level++) {
+    if (!lua_getlocal(at, &ar, 1))
+      continue;
+    if (lua_touserdata(at, -1) == object) {
+      if (at != L)
+        lua_xmove(at, L, 1);
+      return;
+    }
+    lua_pop(at, 1);
+  }
+  lua_pushnil(L);
+}
+
+void l_tell_links(lua_State *L, int idx) {
+  const struct l_waitable *waitable = lua_touserdata(L, idx);
+  if (__builtin_expect(!waitable->linked, 1))
+    return;
+  idx = lua_absindex(L, idx);
+  l_push_core(L, waitable->rt, "links_due");
+  lua_pushvalue(L, idx);
+  lua_call(L, 1, 0);
+}
+
+int l_push_state(lua_State *L, const char *state) {
+  const struct l_waitable *waitable = lua_touserdata(L, 1);
+  const struct list *waiters = &waitable->waiters;
+  int waiting = 0;
+  luaL_getmetafield(L, 1, "__name");
+  if (waitable->rt->started) /* else those who waited are gone */
+    for (struct list *node = waiters->next; node != waiters; node = node->next)
+      waiting++;
+  lua_pushfstring(L, "<%s at %p: %s", lua_tostring(L, -1), (const void *)waitable, state);
+  if (waiting > 0)
+    lua_pushfstring(L, ", %d waiting>", waiting);
+  else
+    lua_pushliteral(L, ">");
+  lua_concat(L, 2);
+  return 1;
+}
+
+/* ---- For waitable.lua ---- */
+
+static int core_is_waitable(lua_State *L) {
+  lua_pushboolean(L, l_test_kind(L, 1, &waitable_kind) != NULL);
+  return 1;
+}
+
+static struct l_waitable *check(lua_State *L) {
+  return l_check_kind(L, 1, &waitable_kind, "Waitable");
+}
+
+/* core.waitable_ready(object) */
+static int core_ready(lua_State *L) {
+  const struct l_waitable *waitable = check(L);
+  lua_pushboolean(L, waitable->type->ready(waitable));
+  return 1;
+}
+
+/* core.link_due(object): is a link that was due still to be told? */
+static int core_link_due(lua_State *L) {
+  const struct l_waitable *waitable = check(L);
+  lua_pushboolean(L, waitable->type->latched || waitable->type->ready(waitable));
+  return 1;
+}
+
+/* core.set_linked(object, linked) */
+static int core_set_linked(lua_State *L) {
+  check(L)->linked = lua_toboolean(L, 2);
+  return 0;
+}
+
+/* core.state_text(object, state): what tostring shows */
+static int core_state_text(lua_State *L) {
+  check(L);
+  return l_push_state(L, luaL_checkstring(L, 2));
+}
+
+void l_open_waitable(lua_State *L, struct runtime *rt) {
+  static const luaL_Reg functions[] = {{"is_waitable", core_is_waitable},
+                                       {"waitable_ready", core_ready},
+                                       {"link_due", core_link_due},
+                                       {"set_linked", core_set_linked},
+                                       {"state_text", core_state_text},
+                                       {NULL, NULL}};
+  static const struct l_class class = {"Waitable", "class", NULL, NULL, NULL, NULL};
+  l_push_core(L, rt, "Waitable");
+  bool open = !lua_isnil(L, -1);
+  lua_pop(L, 1);
+  if (open)
+    return;
+  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->core_ref);
+  l_functions(L, rt, functions);
+  l_register_class(L, rt, &class);
+  lua_setfield(L, -2, class.name);
+  lua_pop(L, 1);
+  l_run_part(L, rt, "waitable", 0);
+}

@@ -1,0 +1,64 @@
+/*
+ * waitable.h: what objects that greenlets wait for have in common.
+ *
+ * Who waits is known to C: lists of greenlets (core/waitlist.h) in the object's
+ * userdata. The links that scripts add are kept by waitable.lua, and told in the
+ * hub. The class is core.Waitable; its heirs put struct l_waitable first.
+ *
+ * A greenlet that waits holds the object: it is the first argument of the C
+ * function that waits, and so on the greenlet's Lua stack. Once demoted
+ * (garbage.c) it is held by the object in its turn.
+ */
+#ifndef LUA_BINDING_WAITABLE_H
+#define LUA_BINDING_WAITABLE_H
+
+#include "lua_binding/runtime.h"
+
+struct l_waitable;
+
+struct l_waitable_type {
+  const char *name;         /* for messages */
+  /* Would a wait for it return at once? */
+  bool (*ready)(const struct l_waitable *);
+  /* Links that are due are told although it is not ready any more. */
+  bool latched;
+};
+
+struct l_waitable {
+  const void *kind;         /* &waitable_kind */
+  const struct l_waitable_type *type;
+  struct runtime *rt;
+  struct list waiters;
+  bool linked;              /* waitable.lua keeps links to it */
+};
+
+/* Push a new object of `type` of the class at index 1. */
+void *l_new_waitable(lua_State *L, size_t bytes, const struct l_waitable_type *type);
+
+/* The object of `type` at index 1, or the usual error. */
+void *l_check_waitable(lua_State *L, const struct l_waitable_type *type);
+
+/* The same for who touches its lists: raises when the state is being closed. */
+void *l_check_living(lua_State *L, const struct l_waitable_type *type);
+
+/*
+ * Wait in a list of the object at index 1, after l_enter and l_start_time; a
+ * poll (0 seconds) may be made in the hub, too. Returns 0, -ETIMEDOUT, what else
+ * waiter_finish returns, or WAITER_LEAVE (see l_finish), but that not with a
+ * Timeout object. What must hold while it waits is to be checked just before:
+ * nothing here runs finalizers.
+ */
+int l_wait_in(lua_State *L, struct list *list, const char *what, const struct l_time *time);
+
+/* It has become ready: have the links of the object at idx told in the hub. */
+void l_tell_links(lua_State *L, int idx);
+
+/* Push <Class at address: state>, with how many wait, for the object at 1. */
+int l_push_state(lua_State *L, const char *state);
+
+/* Each of these at the first use of a class, but the first as often as need be. */
+void l_open_waitable(lua_State *L, struct runtime *rt);
+void l_open_event(lua_State *L, struct runtime *rt);
+void l_open_lock(lua_State *L, struct runtime *rt);
+
+#endif
