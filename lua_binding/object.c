@@ -165,6 +165,9 @@ void l_set_private(lua_State *L, int idx, const void *key) {
 
 /* ---- obj.key ---- */
 
+/* Objects are userdata, and those of some classes tables: whose fields are their
+ * own, so that only what is no field comes here. */
+
 /* Upvalues of the accessors: the class, its getters or setters, the getters. */
 enum { CLASS = 1, ATTRIBUTES, GETTERS };
 #define UP(n) lua_upvalueindex(n)
@@ -192,10 +195,8 @@ static int ask_class(lua_State *L, const char *event, int arguments) {
   return 1;
 }
 
-static int object_index(lua_State *L) {
-  luaL_checktype(L, 1, LUA_TUSERDATA);
-  if (push_field(L))
-    return 1;
+/* What is no field of the object. */
+static int look_up(lua_State *L) {
   lua_settop(L, 2);
   lua_pushvalue(L, 2);
   if (lua_gettable(L, UP(CLASS)) != LUA_TNIL)
@@ -210,32 +211,64 @@ static int object_index(lua_State *L) {
   return 1;
 }
 
-static int object_newindex(lua_State *L) {
+static int object_index(lua_State *L) {
   luaL_checktype(L, 1, LUA_TUSERDATA);
+  return push_field(L) ? 1 : look_up(L);
+}
+
+static int table_index(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  return look_up(L);
+}
+
+/* Assign what is no field, if the class knows it; else leave key and value. */
+static bool assign(lua_State *L) {
   lua_settop(L, 3);
   lua_pushvalue(L, 2);
   if (lua_rawget(L, UP(ATTRIBUTES)) != LUA_TNIL) {
     lua_pushvalue(L, 1);
     lua_pushvalue(L, 3);
     lua_call(L, 2, 0);
-    return 0;
+    return true;
   }
   lua_pushvalue(L, 2);
   if (lua_rawget(L, UP(GETTERS)) != LUA_TNIL) {
     push_where(L);
     lua_pushfstring(L, "attribute '%s' is read-only", lua_tostring(L, 2));
     lua_concat(L, 2);
-    return lua_error(L);
+    lua_error(L);
   }
   lua_settop(L, 3);
   lua_getfield(L, UP(CLASS), "__newindex");
-  if (lua_isfunction(L, -1))
-    return ask_class(L, "__newindex", 3);
+  if (lua_isfunction(L, -1)) {
+    ask_class(L, "__newindex", 3);
+    return true;
+  }
   lua_settop(L, 3);
-  l_push_fields(L, 1);
-  lua_insert(L, 2);
-  lua_settable(L, 2);
+  return false;
+}
+
+static int object_newindex(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TUSERDATA);
+  if (!assign(L)) {
+    l_push_fields(L, 1);
+    lua_insert(L, 2);
+    lua_settable(L, 2);
+  }
   return 0;
+}
+
+static int table_newindex(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  if (!assign(L))
+    lua_rawset(L, 1);
+  return 0;
+}
+
+static lua_CFunction accessor_of(bool table, bool index) {
+  if (table)
+    return index ? table_index : table_newindex;
+  return index ? object_index : object_newindex;
 }
 
 static void push_attributes(lua_State *L, const char *field) {
@@ -250,11 +283,12 @@ static int core_accessor(lua_State *L) {
   const char *event = luaL_checkstring(L, 2);
   bool index = strcmp(event, "__index") == 0;
   lua_getfield(L, 1, "__object");
-  if (lua_toboolean(L, -1)) {
+  if (!lua_isnil(L, -1)) {
+    bool table = lua_isstring(L, -1);
     lua_pushvalue(L, 1);
     push_attributes(L, index ? "__getters" : "__setters");
     push_attributes(L, "__getters");
-    lua_pushcclosure(L, index ? object_index : object_newindex, 3);
+    lua_pushcclosure(L, accessor_of(table, index), 3);
     return 1;
   }
   if (lua_getfield(L, 1, event) == LUA_TNIL && index)
@@ -317,13 +351,17 @@ static void set_accessor(lua_State *L, const char *event) {
   lua_pop(L, 1);
 }
 
-void l_register_class(lua_State *L, struct runtime *rt, const struct l_class *class) {
+static void register_class(lua_State *L, struct runtime *rt, const struct l_class *class,
+                           bool table) {
   l_push_core(L, rt, class->parent);
   lua_getfield(L, -1, "extend");
   lua_insert(L, -2);
   lua_pushstring(L, class->name);
   lua_call(L, 2, 1);
-  lua_pushboolean(L, true);
+  if (table)
+    lua_pushliteral(L, "table");
+  else
+    lua_pushboolean(L, true);
   lua_setfield(L, -2, "__object");
   if (class->allocate) {
     luaL_Reg allocate[] = {{"__new", class->allocate}, {NULL, NULL}};
@@ -334,6 +372,14 @@ void l_register_class(lua_State *L, struct runtime *rt, const struct l_class *cl
   set_attributes(L, rt, "__setters", class->setters);
   set_accessor(L, "__index");
   set_accessor(L, "__newindex");
+}
+
+void l_register_class(lua_State *L, struct runtime *rt, const struct l_class *class) {
+  register_class(L, rt, class, false);
+}
+
+void l_register_table_class(lua_State *L, struct runtime *rt, const struct l_class *class) {
+  register_class(L, rt, class, true);
 }
 
 int l_object_open(lua_State *L, struct runtime *rt) {

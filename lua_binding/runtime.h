@@ -117,6 +117,7 @@ struct runtime {
   bool mark_threads;        /* the extra space of threads is ours: protect.c */
   struct trail trail;
   unsigned trail_limit;     /* frames of a spawning stack, at most L_MOST_FRAMES */
+  unsigned selections;      /* changes with each choice of a select */
   int peak_kilobytes;       /* of the Lua heap since memory was given back */
   int failures;             /* errors that nobody took */
   lua_Integer lock_owners;  /* numbers given to greenlets so far: lock.c */
