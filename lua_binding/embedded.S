@@ -25,4 +25,6 @@ text_\name\()_end:
         embed   lock
         embed   local
         embed   util
+        embed   queue
+        embed   select
         .section .note.GNU-stack, "", %progbits

@@ -215,6 +215,9 @@ struct l_class {
   const luaL_Reg *methods, *getters, *setters;
 };
 void l_register_class(lua_State *L, struct runtime *rt, const struct l_class *class);
+/* The same; allocate makes a table, whose fields the objects' fields are: they and
+ * methods kept there are found faster. */
+void l_register_table_class(lua_State *L, struct runtime *rt, const struct l_class *class);
 int l_object_open(lua_State *L, struct runtime *rt);
 
 /* ---- Errors: errors.c ---- */

@@ -51,12 +51,7 @@ end
 
 function Waiter:unlink()
   for i = 1, self.linked or 0 do
-    local object = self.objects[i]
-    if core.is_greenlet(object) then
-      core.remove_link(object, self.notify)
-    else
-      object:unlink(self.notify)
-    end
+    core.unlink(self.objects[i], self.notify)
   end
   self.linked = 0
 end
@@ -103,6 +98,14 @@ function core.link_quietly(object, f)
     core.add_link(object, f, "rawlink", true)
   else
     object:rawlink(f)
+  end
+end
+
+function core.unlink(object, f)
+  if core.is_greenlet(object) then
+    core.remove_link(object, f)
+  else
+    object:unlink(f)
   end
 end
 
