@@ -59,9 +59,8 @@ static inline bool l_queue_is_channel(const struct l_queue *queue) {
 /* What came of trying to put or get. */
 enum l_tried {
   TRIED_DONE,
-  TRIED_WAIT,  /* it would have to wait */
-  TRIED_SHUT,  /* the queue is shut down */
-  TRIED_PLACE, /* sorted: a place is reserved, the item is still to be sorted in */
+  TRIED_WAIT, /* it would have to wait */
+  TRIED_SHUT, /* the queue is shut down */
 };
 
 /* The queue or channel at idx; NULL if there is none. */
@@ -72,7 +71,8 @@ static inline bool l_queue_drained(const struct l_queue *queue) {
   return queue->shut && queue->count == 0 && (queue->reserved == 0 || queue->cut);
 }
 
-/* Put the item on top (popped if DONE) in the queue at `object`. */
+/* Put the item on top (popped if DONE) in the queue at `object`; if its items are
+ * sorted, only reserve a place: queue.lua sorts it in. */
 enum l_tried l_queue_put(lua_State *L, struct l_queue *queue, int object);
 /* Push an item of it. */
 enum l_tried l_queue_get(lua_State *L, struct l_queue *queue, int object);
@@ -84,15 +84,17 @@ bool l_queue_can_get(const struct l_queue *queue);
 void l_queue_admit(lua_State *L, struct l_queue *queue, int object);
 /* It is shut down: wake those whom that concerns. */
 void l_queue_tell_shut(struct l_queue *queue);
-/* An item has been sorted in, in the queue at 1; `place` is the argument of that
- * name of core.queue_place. */
+/* An item has been sorted into the queue at 1; the table at `place` tells that it
+ * was reserved. */
 void l_queue_sorted_in(lua_State *L, struct l_queue *queue, int place);
+/* A reserved place is used or given up: let others have what there is. */
+void l_queue_settle(lua_State *L, struct l_queue *queue);
 
 /* Raise a new Empty, Full or ShutDown. */
 int l_raise_new(lua_State *L, struct runtime *rt, const char *class);
 
 /* How a link in `putters` or `waiters` is told that its turn has come: its
- * notify's source. Who is served is woken with WAITER_HANDED. */
+ * notify's source. */
 struct l_turn {
   enum {
     TURN_ITEM, /* a getter: the item is on top of L, take it and set `taken`. A
@@ -104,7 +106,19 @@ struct l_turn {
   bool taken;
 };
 
-/* ---- Lua functions: queue.c ---- */
+/* What the greenlet is woken with, when it has been served: else it looks again. */
+static inline int l_turn_result(const struct l_turn *turn) {
+  return turn->what == TURN_SHUT ? 0 : WAITER_HANDED;
+}
+
+/* What is notified when it is the turn of a greenlet that waits in one list: to
+ * get, to peek, to put the argument L_PUT_ITEM of the function that waits. */
+void l_turn_receive(struct link *link, void *turn);
+void l_turn_look(struct link *link, void *turn);
+void l_turn_give(struct link *link, void *turn);
+enum { L_PUT_ITEM = 2 };
+
+/* ---- Lua functions: queue_methods.c ---- */
 
 int l_queue_put_method(lua_State *L);
 int l_queue_get_method(lua_State *L);
@@ -115,6 +129,7 @@ int l_queue_put_nowait(lua_State *L);
 int l_queue_get_nowait(lua_State *L);
 int l_queue_peek_nowait(lua_State *L);
 int l_queue_next(lua_State *L);
+int l_queue_place(lua_State *L);
 int l_queue_try_place(lua_State *L);
 int l_queue_give_up(lua_State *L);
 
@@ -167,6 +182,8 @@ void l_sorted_take(lua_State *L); /* push the first, taken out */
 void l_sorted_peek(lua_State *L); /* or left there */
 void l_sorted_copy(lua_State *L); /* push a copy */
 void l_sorted_clear(lua_State *L); /* forget all */
+/* The queue at 1, if its items are sorted, or the usual error. */
+struct l_queue *l_check_sorted(lua_State *L);
 void l_open_sorted(lua_State *L, struct runtime *rt);
 
 /* ---- selection.c and select.c ---- */

@@ -89,9 +89,9 @@ end
 -- @treturn bool
 function core.sorted_try(queue, item)
   local place <close> = core.sorted_place(queue, item)
-  local handed = core.queue_try_place(queue, item, nil, nil, place)
-  if handed == false then core.sort_in(place) end
-  return handed ~= nil
+  local reserved = core.queue_try_place(queue, item, nil, nil, place)
+  if reserved then core.sort_in(place) end
+  return reserved
 end
 
 --- Put an item in, where it belongs.
@@ -104,8 +104,10 @@ function PriorityQueue:put(...)
   local item, block, timeout = ...
   core.check_time(timeout, 3, "put")
   local place <close> = core.sorted_place(self, item)
-  if not core.queue_place(self, item, block, timeout, place) then core.sort_in(place) end
+  core.queue_place(self, item, block, timeout, place)
+  core.sort_in(place)
 end
+core.sorted_put = PriorityQueue.put
 
 --- The same, without waiting.
 function PriorityQueue:put_nowait(...)

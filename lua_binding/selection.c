@@ -121,7 +121,7 @@ static struct selection *make(lua_State *L, struct runtime *rt, int count, bool 
 static void wake(struct selected *selected, const struct l_turn *turn) {
   struct selection *selection = selected->selection;
   selection->taken = (int)(selected - selection->cases) + 1;
-  waiter_wake(choice_take(&selected->choice), turn->what == TURN_SHUT ? 0 : WAITER_HANDED);
+  waiter_wake(choice_take(&selected->choice), l_turn_result(turn));
 }
 
 static struct selected *selected_of(struct link *link) {

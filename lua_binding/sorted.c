@@ -113,7 +113,7 @@ void l_sorted_copy(lua_State *L) {
 
 /* ---- For queue.lua ---- */
 
-static struct l_queue *check_sorted(lua_State *L) {
+struct l_queue *l_check_sorted(lua_State *L) {
   struct l_queue *queue = l_test_queue(L, 1);
   if (!queue || queue->order != ORDER_SORTED)
     luaL_typeerror(L, 1, "PriorityQueue");
@@ -122,7 +122,7 @@ static struct l_queue *check_sorted(lua_State *L) {
 
 /* core.sorted_items(queue): the table */
 static int core_items(lua_State *L) {
-  check_sorted(L);
+  l_check_sorted(L);
   l_items_push(L, 1);
   return 1;
 }
@@ -171,7 +171,7 @@ static void insert(lua_State *L, int idx, lua_Integer at, int item) {
  * given: it is used up.
  */
 static int core_insert(lua_State *L) {
-  struct l_queue *queue = check_sorted(L);
+  struct l_queue *queue = l_check_sorted(L);
   lua_Integer bucket = luaL_checkinteger(L, 3), at = luaL_checkinteger(L, 4);
   lua_Integer version = luaL_checkinteger(L, 5);
   lua_settop(L, 6);

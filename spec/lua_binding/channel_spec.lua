@@ -178,8 +178,10 @@ describe("Channel", function()
     assert.is_nil(channel.maxsize)
     assert.is_nil(channel.task_done)
     assert.is_nil(channel.peek)
-    assert.matches("queue expected", tostring(helper.raises(queue.Queue.join, channel)))
-    assert.matches("queue expected", tostring(helper.raises(queue.Queue.copy, channel)))
+    for _, method in ipairs { "join", "copy", "peek", "peek_nowait", "task_done", "init" } do
+      assert.matches("queue expected", tostring(helper.raises(queue.Queue[method], channel)))
+    end
+    assert.matches("PriorityQueue expected", tostring(helper.raises(queue.PriorityQueue.put, channel, 1)))
     assert.matches("'balance' is read%-only", tostring(helper.raises(function() channel.balance = 1 end)))
   end)
 

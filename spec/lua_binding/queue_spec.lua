@@ -382,6 +382,18 @@ describe("greenlet.queue", function()
         assert.same({ 1 }, drain(q))
       end)
 
+      it("takes the methods of other classes", function()
+        local q = Class()
+        Queue.put(q, 2)
+        queue.LifoQueue.put_nowait(q, 1)
+        assert.equal(2, Queue.qsize(q))
+        assert.equal(3, SimpleQueue.get(q) + queue.Channel.get(q))
+        if name ~= "PriorityQueue" then
+          complains("PriorityQueue expected", queue.PriorityQueue.put, q, 1)
+        end
+        assert.equal(0, #q)
+      end)
+
       it("does not wait in the hub, but passes things on", function()
         local q, full, log = Class(), Class(1, { 1 }), {}
         local getter, putter = started(q.get, q), started(full.put, full, 2)
@@ -933,19 +945,25 @@ describe("greenlet.queue", function()
     assert.equal(0, status)
   end)
 
-  it("works in a stock Lua", function()
-    local stock = os.getenv("GREENLUA") or "build/greenlua"
-    local directory = stock:match("^(.*)/") or "."
+  it("works in a stock Lua #stock", function()
+    local directory = helper.program():match("^(.*)/[^/]*$") or "build"
     local out, err = helper.run([[
       local queue = require "greenlet.queue"
+      local select = require "greenlet.select"
       local greenlet = require "greenlet"
-      assert(greenlet.queue == queue)
-      local q = queue.Queue(1)
-      greenlet.spawn(function() for i = 1, 3 do q:put(i) end q:shutdown() end)
+      assert(greenlet.queue == queue and greenlet.select == select)
+      local q, channel = queue.Queue(1), queue.Channel()
+      greenlet.spawn(function()
+        for i = 1, 3 do q:put(i) end
+        q:shutdown()
+        channel:put("done")
+      end)
       for item in q:iter() do print(item) end
-      print(greenlet.select({ { q, "put", 1 } , { queue.Channel(), "get" } }, 0) == nil)
-    ]], { program = "lua5.4", env = { LUA_CPATH = directory .. "/?.so;;" } })
-    assert.matches("ShutDown", err)
-    assert.equal("1\n2\n3\n", out)
+      print(select({ { channel, "get" }, { queue.Channel(), "get" } }))
+      print(pcall(select, { { q, "put", 1 } }))
+    ]], { program = os.getenv("LUA") or "lua5.4",
+          env = { LUA_CPATH = directory .. "/?.so;;", LUA_INIT = "", LUA_INIT_5_4 = "" } })
+    assert.equal("", err)
+    assert.equal("1\n2\n3\n1\tdone\nfalse\tShutDown\n", out)
   end)
 end)

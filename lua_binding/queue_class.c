@@ -1,5 +1,5 @@
 /*
- * queues.c: the classes of queues and channels: making them, looking at them,
+ * queue_class.c: the classes of queues and channels: making them, looking at them,
  * tasks, shutting down.
  *
  * PriorityQueue's own parts are in queue.lua.
@@ -374,7 +374,7 @@ static const struct l_class classes[] = {
 };
 
 void l_open_queue(lua_State *L, struct runtime *rt) {
-  static const luaL_Reg functions[] = {{"queue_place", l_queue_put_method},
+  static const luaL_Reg functions[] = {{"queue_place", l_queue_place},
                                        {"queue_try_place", l_queue_try_place},
                                        {"queue_give_up", l_queue_give_up},
                                        {NULL, NULL}};
