@@ -42,4 +42,6 @@ compiler:
         embed   lock
         embed   local
         embed   util
+        embed   queue
+        embed   select
         .section .note.GNU-stack, "", %progbits

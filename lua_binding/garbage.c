@@ -22,6 +22,7 @@
 
 #include "lua_binding/allocator.h"
 #include "lua_binding/pair.h"
+#include "lua_binding/queue.h"
 #include "lua_binding/runtime.h"
 
 struct sentinel {
@@ -93,10 +94,19 @@ static void push_target(lua_State *L, struct pair *pair) {
     l_push_waited(L, pair);
 }
 
-/* Have the target on top hold the handle of the waiter. */
-static void hold_by_target(lua_State *L, struct pair *pair, int handle) {
-  if (!lua_isuserdata(L, -1))
-    return;
+/* Push the userdata of the nth of the objects, often the only one, that the
+ * target at idx stands for. False if there are not so many. */
+static bool push_holder(lua_State *L, int idx, int nth) {
+  if (l_is_selection(L, idx))
+    return l_push_selected(L, idx, nth);
+  if (nth > 1 || lua_isnil(L, idx))
+    return false;
+  l_push_hidden(L, idx);
+  return lua_isuserdata(L, -1);
+}
+
+/* Have the object on top hold the handle of the waiter. */
+static void hold(lua_State *L, struct pair *pair, int handle) {
   if (l_get_private(L, -1, &waiters_key) != LUA_TTABLE) {
     lua_pop(L, 1);
     lua_newtable(L);
@@ -108,13 +118,26 @@ static void hold_by_target(lua_State *L, struct pair *pair, int handle) {
   lua_pop(L, 1);
 }
 
+static void hold_by_target(lua_State *L, struct pair *pair, int handle) {
+  int target = lua_gettop(L);
+  for (int nth = 1; push_holder(L, target, nth); nth++) {
+    hold(L, pair, handle);
+    lua_settop(L, target);
+  }
+  lua_settop(L, target);
+}
+
 /* Undo that. Needs no memory. */
 static void let_go(lua_State *L, const struct pair *pair) {
-  if (lua_isuserdata(L, -1) && l_get_private(L, -1, &waiters_key) == LUA_TTABLE) {
-    lua_pushnil(L);
-    lua_rawsetp(L, -2, pair);
-    lua_pop(L, 1);
+  int target = lua_gettop(L);
+  for (int nth = 1; push_holder(L, target, nth); nth++) {
+    if (l_get_private(L, -1, &waiters_key) == LUA_TTABLE) {
+      lua_pushnil(L);
+      lua_rawsetp(L, -2, pair);
+    }
+    lua_settop(L, target);
   }
+  lua_settop(L, target);
 }
 
 /* Is the pair, after a finalizer may have run, still the handle's, and held? */

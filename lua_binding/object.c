@@ -182,6 +182,9 @@ static int core_kept(lua_State *L) {
 
 /* ---- obj.key ---- */
 
+/* Objects are userdata, and those of some classes tables: whose fields are their
+ * own, so that only what is no field comes here. */
+
 /* Upvalues of the accessors: the class, its getters or setters, the getters. */
 enum { CLASS = 1, ATTRIBUTES, GETTERS };
 #define UP(n) lua_upvalueindex(n)
@@ -209,11 +212,8 @@ static int ask_class(lua_State *L, const char *event, int arguments) {
   return 1;
 }
 
-static int object_index(lua_State *L) {
-  if (lua_type(L, 1) != LUA_TUSERDATA)
-    luaL_typeerror(L, 1, "userdata");
-  if (push_field(L))
-    return 1;
+/* What is no field of the object. */
+static int look_up(lua_State *L) {
   lua_pushvalue(L, 2);
   if (lua_gettable(L, UP(CLASS)) != LUA_TNIL)
     return 1;
@@ -227,32 +227,64 @@ static int object_index(lua_State *L) {
   return 1;
 }
 
-static int object_newindex(lua_State *L) {
+static int object_index(lua_State *L) {
   luaL_checktype(L, 1, LUA_TUSERDATA);
+  return push_field(L) ? 1 : look_up(L);
+}
+
+static int table_index(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  return look_up(L);
+}
+
+/* Assign what is no field, if the class knows it; else leave key and value. */
+static bool assign(lua_State *L) {
   lua_settop(L, 3);
   lua_pushvalue(L, 2);
   if (lua_rawget(L, UP(ATTRIBUTES)) != LUA_TNIL) {
     lua_pushvalue(L, 1);
     lua_pushvalue(L, 3);
     lua_call(L, 2, 0);
-    return 0;
+    return true;
   }
   lua_pushvalue(L, 2);
   if (lua_rawget(L, UP(GETTERS)) != LUA_TNIL) {
     push_where(L);
     lua_pushfstring(L, "attribute '%s' is read-only", lua_tostring(L, 2));
     lua_concat(L, 2);
-    return lua_error(L);
+    lua_error(L);
   }
   lua_settop(L, 3);
   lua_getfield(L, UP(CLASS), "__newindex");
-  if (lua_isfunction(L, -1))
-    return ask_class(L, "__newindex", 3);
+  if (lua_isfunction(L, -1)) {
+    ask_class(L, "__newindex", 3);
+    return true;
+  }
   lua_settop(L, 3);
-  l_push_fields(L, 1);
-  lua_insert(L, 2);
-  lua_settable(L, 2);
+  return false;
+}
+
+static int object_newindex(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TUSERDATA);
+  if (!assign(L)) {
+    l_push_fields(L, 1);
+    lua_insert(L, 2);
+    lua_settable(L, 2);
+  }
   return 0;
+}
+
+static int table_newindex(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  if (!assign(L))
+    lua_rawset(L, 1);
+  return 0;
+}
+
+static lua_CFunction accessor_of(bool table, bool index) {
+  if (table)
+    return index ? table_index : table_newindex;
+  return index ? object_index : object_newindex;
 }
 
 static void push_attributes(lua_State *L, int class, const char *field) {
@@ -265,14 +297,13 @@ static void push_attributes(lua_State *L, int class, const char *field) {
 /* Push what the metatable of the class's instances has for the event. */
 static void push_accessor(lua_State *L, int class, const char *event) {
   bool index = strcmp(event, "__index") == 0;
-  lua_getfield(L, class, "__object");
-  bool object = lua_toboolean(L, -1);
+  int type = lua_getfield(L, class, "__object"); /* true, or "table" */
   lua_pop(L, 1);
-  if (object) {
+  if (type != LUA_TNIL) {
     lua_pushvalue(L, class);
     push_attributes(L, class, index ? "__getters" : "__setters");
     push_attributes(L, class, "__getters");
-    lua_pushcclosure(L, index ? object_index : object_newindex, 3);
+    lua_pushcclosure(L, accessor_of(type == LUA_TSTRING, index), 3);
   } else if (lua_getfield(L, class, event) == LUA_TNIL && index) {
     lua_pop(L, 1);
     lua_pushvalue(L, class);
@@ -409,7 +440,8 @@ enum { CLASS_FIELDS = 8 }; /* of any class: super, __name, __meta ... */
 
 /* The table is complete before it becomes a class, which hears of what is
  * assigned to it, at a price. */
-void l_register_class(lua_State *L, struct runtime *rt, const struct l_class *class) {
+static void register_class(lua_State *L, struct runtime *rt, const struct l_class *class,
+                           bool table) {
   const luaL_Reg fields[] = {{class->allocate ? "__new" : NULL, class->allocate}, {NULL, NULL}};
   l_push_core(L, rt, "derive");
   l_push_core(L, rt, class->parent);
@@ -417,7 +449,10 @@ void l_register_class(lua_State *L, struct runtime *rt, const struct l_class *cl
   lua_createtable(L, 0, count_functions(class->methods) + CLASS_FIELDS);
   lua_pushstring(L, class->name);
   lua_setfield(L, -2, "__name");
-  lua_pushboolean(L, true);
+  if (table)
+    lua_pushliteral(L, "table");
+  else
+    lua_pushboolean(L, true);
   lua_setfield(L, -2, "__object");
   l_functions(L, rt, fields);
   l_functions(L, rt, class->methods);
@@ -425,6 +460,14 @@ void l_register_class(lua_State *L, struct runtime *rt, const struct l_class *cl
   set_attributes(L, rt, parent, "__setters", class->setters);
   lua_call(L, 2, 1);
   set_metamethods(L, class->methods);
+}
+
+void l_register_class(lua_State *L, struct runtime *rt, const struct l_class *class) {
+  register_class(L, rt, class, false);
+}
+
+void l_register_table_class(lua_State *L, struct runtime *rt, const struct l_class *class) {
+  register_class(L, rt, class, true);
 }
 
 int l_object_open(lua_State *L, struct runtime *rt) {

@@ -115,6 +115,7 @@ struct runtime {
   bool closing;             /* the state is being closed: nothing may wait */
   bool mark_threads;        /* the extra space of threads is ours: protect.c */
   struct trail trail;
+  unsigned selections;      /* changes with each choice of a select */
   int peak_kilobytes;       /* of the Lua heap since memory was given back */
   int failures;             /* errors that nobody took */
   lua_Integer lock_owners;  /* numbers given to greenlets so far: lock.c */
@@ -224,6 +225,9 @@ struct l_class {
   const luaL_Reg *methods, *getters, *setters;
 };
 void l_register_class(lua_State *L, struct runtime *rt, const struct l_class *class);
+/* The same; allocate makes a table, whose fields the objects' fields are: they and
+ * methods kept there are found faster. */
+void l_register_table_class(lua_State *L, struct runtime *rt, const struct l_class *class);
 int l_object_open(lua_State *L, struct runtime *rt);
 
 /* ---- Errors: errors.c ---- */

@@ -3,6 +3,23 @@
 
 local core = ...
 
+-- A rawlink that does not take a greenlet's error: waiting is not asking.
+function core.link_quietly(object, f)
+  if core.is_greenlet(object) then
+    core.add_link(object, f, "rawlink", true)
+  else
+    object:rawlink(f)
+  end
+end
+
+function core.unlink(object, f)
+  if core.is_greenlet(object) then
+    core.remove_link(object, f)
+  else
+    object:unlink(f)
+  end
+end
+
 --- Wait for objects to become ready.
 -- @param objects list of anything with rawlink and unlink; nil (main greenlet
 --   only): until nothing is left to run

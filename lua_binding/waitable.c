@@ -1,15 +1,45 @@
 #include "lua_binding/waitable.h"
 
 #include <errno.h>
+#include <string.h>
 
 static const char waitable_kind;
 
-void *l_new_waitable(lua_State *L, size_t bytes, const struct l_waitable_type *type) {
-  struct l_waitable *waitable = l_new_object(L, 1, bytes, UV_FIELDS, &waitable_kind);
+static void *init(lua_State *L, struct l_waitable *waitable, const struct l_waitable_type *type) {
   waitable->type = type;
   waitable->rt = l_runtime(L);
   list_init(&waitable->waiters);
   return waitable;
+}
+
+void *l_new_waitable(lua_State *L, size_t bytes, const struct l_waitable_type *type) {
+  return init(L, l_new_object(L, 1, bytes, UV_FIELDS, &waitable_kind), type);
+}
+
+void *l_new_hidden(lua_State *L, size_t bytes, int user_values,
+                   const struct l_waitable_type *type) {
+  struct l_waitable *waitable = lua_newuserdatauv(L, bytes, user_values);
+  memset(waitable, 0, bytes);
+  waitable->kind = &waitable_kind;
+  lua_pushvalue(L, -1);
+  lua_rawsetp(L, -3, &waitable_kind);
+  return init(L, waitable, type);
+}
+
+struct l_waitable *l_test_waitable(lua_State *L, int idx) {
+  if (!lua_istable(L, idx))
+    return l_test_kind(L, idx, &waitable_kind);
+  lua_rawgetp(L, idx, &waitable_kind);
+  struct l_waitable *waitable = l_test_kind(L, -1, &waitable_kind);
+  lua_pop(L, 1);
+  return waitable;
+}
+
+void l_push_hidden(lua_State *L, int idx) {
+  if (lua_istable(L, idx))
+    lua_rawgetp(L, idx, &waitable_kind);
+  else
+    lua_pushvalue(L, idx);
 }
 
 void *l_check_waitable(lua_State *L, const struct l_waitable_type *type) {
@@ -44,7 +74,10 @@ void l_push_waited(lua_State *L, const struct pair *pair) {
   for (int level = 0; object && lua_getstack(at, level, &ar); level++) {
     if (!lua_getlocal(at, &ar, 1))
       continue;
-    if (lua_touserdata(at, -1) == object) {
+    l_push_hidden(at, -1);
+    bool found = lua_touserdata(at, -1) == object;
+    lua_pop(at, 1);
+    if (found) {
       if (at != L)
         lua_xmove(at, L, 1);
       return;
@@ -55,7 +88,7 @@ void l_push_waited(lua_State *L, const struct pair *pair) {
 }
 
 void l_tell_links(lua_State *L, int idx) {
-  const struct l_waitable *waitable = lua_touserdata(L, idx);
+  const struct l_waitable *waitable = l_test_waitable(L, idx);
   if (__builtin_expect(!waitable->linked, 1))
     return;
   idx = lua_absindex(L, idx);
@@ -84,12 +117,15 @@ int l_push_state(lua_State *L, const char *state) {
 /* ---- For waitable.lua ---- */
 
 static int core_is_waitable(lua_State *L) {
-  lua_pushboolean(L, l_test_kind(L, 1, &waitable_kind) != NULL);
+  lua_pushboolean(L, l_test_waitable(L, 1) != NULL);
   return 1;
 }
 
 static struct l_waitable *check(lua_State *L) {
-  return l_check_kind(L, 1, &waitable_kind, "Waitable");
+  struct l_waitable *waitable = l_test_waitable(L, 1);
+  if (!waitable)
+    luaL_typeerror(L, 1, "Waitable");
+  return waitable;
 }
 
 /* core.waitable_ready(object) */

@@ -35,6 +35,19 @@ struct l_waitable {
 /* Push a new object of `type` of the class at index 1. */
 void *l_new_waitable(lua_State *L, size_t bytes, const struct l_waitable_type *type);
 
+/*
+ * Objects of table classes hide the userdata in themselves. Make it for the table
+ * on top, and push it; it is for C alone.
+ */
+void *l_new_hidden(lua_State *L, size_t bytes, int user_values,
+                   const struct l_waitable_type *type);
+
+/* What is at idx, an object or a table that hides it, of any type; else NULL. */
+struct l_waitable *l_test_waitable(lua_State *L, int idx);
+
+/* Push the userdata of the object at idx: itself, or what it hides. */
+void l_push_hidden(lua_State *L, int idx);
+
 /* The object of `type` at index 1, or the usual error. */
 void *l_check_waitable(lua_State *L, const struct l_waitable_type *type);
 

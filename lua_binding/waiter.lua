@@ -29,15 +29,6 @@ local function describe(objects)
   return ("%d objects, the first of them %s"):format(#objects, core.safe_text(first))
 end
 
--- A rawlink that does not take a greenlet's error: waiting is not asking.
-local function link_quietly(object, f)
-  if core.is_greenlet(object) then
-    core.add_link(object, f, "rawlink", true)
-  else
-    object:rawlink(f)
-  end
-end
-
 -- The state of one wait: links all objects, collects those that become ready.
 local Waiter = {}
 Waiter.__index = Waiter
@@ -60,19 +51,14 @@ end
 
 function Waiter:link()
   for i, object in ipairs(self.objects) do
-    link_quietly(object, self.notify)
+    core.link_quietly(object, self.notify)
     self.linked = i
   end
 end
 
 function Waiter:unlink()
   for i = 1, self.linked or 0 do
-    local object = self.objects[i]
-    if core.is_greenlet(object) then
-      core.remove_link(object, self.notify)
-    else
-      object:unlink(self.notify)
-    end
+    core.unlink(self.objects[i], self.notify)
   end
   self.linked = 0
 end

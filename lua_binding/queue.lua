@@ -1,0 +1,144 @@
+--- greenlet.queue: queues and channels between greenlets.
+-- Waiting, putting and getting are in C; here are the errors, and the order of
+-- PriorityQueue.
+
+local core = ...
+local Queue, PriorityQueue, UnboundQueue = core.Queue, core.PriorityQueue, core.UnboundQueue
+
+core.Empty = core.Exception:extend("Empty")
+core.Full = core.Exception:extend("Full")
+core.ShutDown = core.Exception:extend("ShutDown")
+core.StopIteration = core.Exception:extend("StopIteration")
+
+--- A queue that has no limit.
+-- @param maxsize must be nil
+-- @param items list of what is in it from the start
+function UnboundQueue:init(maxsize, items)
+  if maxsize ~= nil then
+    core.argerror(1, "UnboundQueue", "nil expected, got " .. core.typename(maxsize))
+  end
+  Queue.init(self, nil, items)
+end
+
+-- ---- PriorityQueue ----
+
+local NIL = core.NIL -- what stands for nil in the list of items
+
+-- Lists by their first elements, unless they compare by themselves.
+local function less_by_default(a, b)
+  if type(a) == "table" and type(b) == "table" then
+    local meta = core.rawmetatable(a)
+    if not (meta and rawget(meta, "__lt")) then return a[1] < b[1] end
+  end
+  return a < b
+end
+
+-- Search a sorted list of `count` for the first place whose item, item_at(place),
+-- does not come after `item`; items comes in descending order. Nil when items have
+-- moved during a comparison, which may do anything.
+local function search(items, count, item_at, item)
+  local version, less = items[0], items.less or less_by_default
+  local low, high = 1, count + 1
+  while low < high do
+    local middle = (low + high) // 2
+    local other = item_at(middle)
+    if other == NIL then other = nil end
+    local before = less(item, other)
+    if items[0] ~= version then return nil end
+    if before then low = middle + 1 else high = middle end
+  end
+  return low
+end
+
+-- The bucket and the place in it where an item belongs: before its equals, and so
+-- to leave after them.
+local function find(items, item)
+  local buckets = #items
+  if buckets == 0 or #items[1] == 0 then return buckets, 1 end -- nothing to compare with
+  local which = search(items, buckets, function(i) return items[i][#items[i]] end, item)
+  if not which then return nil end
+  if which > buckets then return buckets, #items[buckets] + 1 end
+  local bucket = items[which]
+  return which, search(items, #bucket, function(i) return bucket[i] end, item)
+end
+
+-- A place that is reserved and not used is given up.
+local Place = {}
+
+function Place:__close()
+  if self.reserved then core.queue_give_up(self.queue, self) end
+end
+
+function core.sorted_place(queue, item)
+  return setmetatable({ queue = queue, item = item, reserved = false }, Place)
+end
+
+--- Put the item where it belongs, for which the place is reserved.
+function core.sort_in(place)
+  local closing <close> = place
+  local queue, item = place.queue, place.item
+  local items = core.sorted_items(queue)
+  local bucket, at
+  repeat
+    local version = items[0]
+    bucket, at = find(items, item)
+  until at and core.sorted_insert(queue, item, bucket, at, version, place)
+end
+
+--- Put an item in, if that is possible without waiting.
+-- @treturn bool
+function core.sorted_try(queue, item)
+  local place <close> = core.sorted_place(queue, item)
+  local reserved = core.queue_try_place(queue, item, nil, nil, place)
+  if reserved then core.sort_in(place) end
+  return reserved
+end
+
+--- Put an item in, where it belongs.
+-- @param item any value
+-- @param block wait for room (default true)
+-- @param timeout seconds, a Timeout, or nil for ever
+-- @raise Full, ShutDown, and what the comparison raises: the queue is as it was then
+function PriorityQueue:put(...)
+  if select("#", ...) == 0 then core.argerror(1, "put", "value expected") end
+  local item, block, timeout = ...
+  core.check_time(timeout, 3, "put")
+  local place <close> = core.sorted_place(self, item)
+  core.queue_place(self, item, block, timeout, place)
+  core.sort_in(place)
+end
+core.sorted_put = PriorityQueue.put
+
+--- The same, without waiting.
+function PriorityQueue:put_nowait(...)
+  if select("#", ...) == 0 then core.argerror(1, "put_nowait", "value expected") end
+  self:put((...), false)
+end
+
+--- A queue whose least item leaves first, of equals the one that came first.
+-- @param maxsize int, nil for no limit
+-- @param items list of what is in it from the start
+-- @param less function(a, b): must a leave before b? By default a < b, lists by their
+--   first elements.
+function PriorityQueue:init(maxsize, items, less)
+  if less ~= nil and not core.callable(less) then
+    core.argerror(3, "PriorityQueue", "function expected, got " .. core.typename(less))
+  end
+  if items ~= nil and type(items) ~= "table" then
+    core.argerror(2, "PriorityQueue", "table expected, got " .. core.typename(items))
+  end
+  Queue.init(self, maxsize)
+  core.sorted_items(self).less = less
+  if not items then return end
+  self.maxsize = nil
+  for i = 1, #items do PriorityQueue.put(self, items[i]) end
+  self.maxsize = maxsize
+end
+
+return {
+  Queue = Queue, JoinableQueue = Queue, SimpleQueue = core.SimpleQueue,
+  UnboundQueue = UnboundQueue, LifoQueue = core.LifoQueue, PriorityQueue = PriorityQueue,
+  Channel = core.Channel,
+  Empty = core.Empty, Full = core.Full, ShutDown = core.ShutDown,
+  StopIteration = core.StopIteration,
+}

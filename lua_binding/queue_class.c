@@ -1,0 +1,393 @@
+/*
+ * queue_class.c: the classes of queues and channels: making them, looking at them,
+ * tasks, shutting down.
+ *
+ * PriorityQueue's own parts are in queue.lua.
+ */
+#include "lua_binding/queue.h"
+
+static bool is_ready(const struct l_waitable *waitable) {
+  return l_queue_can_get((const struct l_queue *)waitable);
+}
+
+static const struct l_waitable_type queue_type = {"queue", is_ready, false},
+                                    channel_type = {"Channel", is_ready, false};
+
+struct l_queue *l_test_queue(lua_State *L, int idx) {
+  struct l_waitable *waitable = l_test_waitable(L, idx);
+  bool ours = waitable && (waitable->type == &queue_type || waitable->type == &channel_type);
+  return ours ? (struct l_queue *)waitable : NULL;
+}
+
+/* Of the methods that both have. */
+static struct l_queue *check_any(lua_State *L) {
+  struct l_queue *queue = l_test_queue(L, 1);
+  if (!queue)
+    luaL_typeerror(L, 1, "queue");
+  return queue;
+}
+
+/* A queue that is no channel. */
+static struct l_queue *check(lua_State *L) {
+  struct l_queue *queue = l_test_queue(L, 1);
+  if (!queue || l_queue_is_channel(queue))
+    luaL_typeerror(L, 1, "queue");
+  return queue;
+}
+
+/* The same for who wakes others: raises when the state is being closed. */
+static struct l_queue *check_living(lua_State *L, struct l_queue *queue) {
+  l_check_started(L, queue->waitable.rt);
+  return queue;
+}
+
+/* ---- Making ---- */
+
+/* A mark of our own classes, whose objects get bound methods. Others' do not, so
+ * that methods which are assigned to a class later on are found. */
+static const char BOUND[] = "__bound";
+
+/* If the class at 1 has `method` under that name, make a closure of `bound` for
+ * the userdata at 3 and keep it there and in the table at 2. */
+static void bind(lua_State *L, const char *name, lua_CFunction method, lua_CFunction bound,
+                 int user_value) {
+  lua_getfield(L, 1, name);
+  bool ours = lua_tocfunction(L, -1) == method;
+  lua_pop(L, 1);
+  if (!ours)
+    return;
+  lua_pushvalue(L, 3);
+  lua_pushnil(L); /* the ring: see l_items_set */
+  lua_pushcclosure(L, bound, 2);
+  lua_pushvalue(L, -1);
+  lua_setiuservalue(L, 3, user_value);
+  lua_setfield(L, 2, name);
+}
+
+/* (class) -> object */
+static int allocate(lua_State *L, enum l_order order, const struct l_waitable_type *type) {
+  lua_settop(L, 1);
+  lua_createtable(L, 0, 3);
+  struct l_queue *queue = l_new_hidden(L, sizeof *queue, UV_QUEUE_COUNT, type);
+  list_init(&queue->putters);
+  list_init(&queue->joiners);
+  queue->table = lua_topointer(L, 2);
+  queue->order = (uint8_t)order;
+  queue->maxsize = queue->limit = type == &channel_type ? 0 : SIZE_MAX;
+  lua_pushstring(L, BOUND);
+  if (lua_rawget(L, 1) != LUA_TNIL) {
+    bind(L, "put", l_queue_put_method, l_queue_bound_put, UV_PUT);
+    bind(L, "get", l_queue_get_method, l_queue_bound_get, UV_GET);
+  }
+  lua_getfield(L, 1, "__meta");
+  lua_setmetatable(L, 2);
+  lua_settop(L, 2);
+  return 1;
+}
+
+static int allocate_fifo(lua_State *L) {
+  return allocate(L, ORDER_FIFO, &queue_type);
+}
+
+static int allocate_lifo(lua_State *L) {
+  return allocate(L, ORDER_LIFO, &queue_type);
+}
+
+static int allocate_sorted(lua_State *L) {
+  allocate(L, ORDER_SORTED, &queue_type);
+  l_sorted_new(L);
+  l_items_set(L, 2);
+  return 1;
+}
+
+static int allocate_channel(lua_State *L) {
+  return allocate(L, ORDER_FIFO, &channel_type);
+}
+
+/* The size at idx: nil, or an integer from 1 on. */
+static size_t check_size(lua_State *L, int idx, int argument, const char *function) {
+  int integer;
+  if (lua_isnoneornil(L, idx))
+    return SIZE_MAX;
+  lua_Integer size = lua_tointegerx(L, idx, &integer);
+  if (!integer && lua_isnumber(L, idx))
+    l_argerror(L, argument, function, "number has no integer representation");
+  if (!integer)
+    l_typeerror(L, idx, argument, function, "number");
+  if (size == 0)
+    l_argerror(L, argument, function, "a queue has room for one item at least: see Channel");
+  if (size < 0)
+    l_argerror(L, argument, function, "size must not be negative");
+  return (size_t)size;
+}
+
+static void set_maxsize(struct l_queue *queue, size_t maxsize) {
+  queue->maxsize = maxsize;
+  queue->limit = queue->shut ? 0 : maxsize;
+  l_items_adjust(queue);
+}
+
+/* Queue([maxsize [, items]]): for sorted ones queue.lua puts the items in. */
+static int l_queue_init(lua_State *L) {
+  struct l_queue *queue = check(L);
+  size_t maxsize = check_size(L, 2, 1, "Queue");
+  lua_settop(L, 3);
+  if (!lua_isnil(L, 3) && !lua_istable(L, 3))
+    return l_typeerror(L, 3, 2, "Queue", "table");
+  if (queue->count > 0 || queue->unfinished > 0 || queue->shut)
+    return luaL_error(L, "init of a queue that is in use");
+  lua_Integer count = lua_isnil(L, 3) ? 0 : luaL_len(L, 3);
+  for (lua_Integer i = 1; i <= count; i++) {
+    lua_geti(L, 3, i);
+    l_queue_put(L, queue, 1);
+  }
+  set_maxsize(queue, maxsize);
+  return 0;
+}
+
+static int l_channel_init(lua_State *L) {
+  check_any(L);
+  if (!lua_isnoneornil(L, 2))
+    return l_argerror(L, 1, "Channel", "a channel holds no items: for a size see Queue");
+  return 0;
+}
+
+/*** A queue of the same class with the same items. */
+static int l_queue_copy(lua_State *L) {
+  struct l_queue *queue = check(L);
+  lua_settop(L, 1);
+  lua_getmetatable(L, 1);
+  lua_getfield(L, 2, "__class");
+  lua_getfield(L, 3, "__new");
+  lua_pushvalue(L, 3);
+  lua_call(L, 1, 1);
+  struct l_queue *copy = l_test_queue(L, 4);
+  if (!copy)
+    return luaL_error(L, "the class of the queue makes none");
+  l_items_copy(L, queue, 1, copy, 4);
+  copy->unfinished = copy->count;
+  set_maxsize(copy, queue->maxsize);
+  return 1;
+}
+
+/* ---- Looking ---- */
+
+/*** How many items there are. */
+static int l_queue_qsize(lua_State *L) {
+  lua_pushinteger(L, (lua_Integer)check_any(L)->count);
+  return 1;
+}
+
+/*** Are there none? */
+static int l_queue_empty(lua_State *L) {
+  lua_pushboolean(L, check_any(L)->count == 0);
+  return 1;
+}
+
+/*** Is there no room for one more? */
+static int l_queue_full(lua_State *L) {
+  const struct l_queue *queue = check_any(L);
+  lua_pushboolean(L, queue->count + queue->reserved >= queue->maxsize);
+  return 1;
+}
+
+static int get_maxsize(lua_State *L) {
+  const struct l_queue *queue = check(L);
+  if (queue->maxsize == SIZE_MAX)
+    return 0;
+  lua_pushinteger(L, (lua_Integer)queue->maxsize);
+  return 1;
+}
+
+/* (queue, maxsize): those who wait for room are let in at once. */
+static int assign_maxsize(lua_State *L) {
+  struct l_queue *queue = check_living(L, check(L));
+  set_maxsize(queue, check_size(L, 2, 2, "maxsize"));
+  l_queue_admit(L, queue, 1);
+  while (!list_empty(&queue->putters) && l_queue_can_put(queue)) {
+    l_items_grow(L, queue, 1);
+    l_queue_admit(L, queue, 1);
+  }
+  return 0;
+}
+
+/* How many wait. When the state is being closed they are gone. */
+static lua_Integer length(const struct l_queue *queue, const struct list *links) {
+  lua_Integer count = 0;
+  if (queue->waitable.rt->started)
+    for (const struct list *node = links->next; node != links; node = node->next)
+      count++;
+  return count;
+}
+
+static int get_balance(lua_State *L) {
+  const struct l_queue *queue = check_any(L);
+  lua_pushinteger(L, length(queue, &queue->putters) -
+                         length(queue, &queue->waitable.waiters));
+  return 1;
+}
+
+static int get_unfinished_tasks(lua_State *L) {
+  lua_pushinteger(L, (lua_Integer)check(L)->unfinished);
+  return 1;
+}
+
+static void push_size(lua_State *L, const struct l_queue *queue) {
+  if (l_queue_is_channel(queue))
+    lua_pushliteral(L, "");
+  else if (queue->maxsize == SIZE_MAX)
+    lua_pushfstring(L, ": %I item%s", (LUAI_UACINT)queue->count, queue->count == 1 ? "" : "s");
+  else
+    lua_pushfstring(L, ": %I of %I items", (LUAI_UACINT)queue->count,
+                    (LUAI_UACINT)queue->maxsize);
+}
+
+static void push_number_of(lua_State *L, lua_Integer count, const char *what,
+                           const char *separator) {
+  if (count > 0)
+    lua_pushfstring(L, "%s%I %s", separator, (LUAI_UACINT)count, what);
+  else
+    lua_pushliteral(L, "");
+}
+
+/* <Queue at 0x5581: 2 of 2 items, 1 putting> */
+static int l_queue_tostring(lua_State *L) {
+  const struct l_queue *queue = check_any(L);
+  const char *first = l_queue_is_channel(queue) ? ": " : ", ";
+  lua_settop(L, 1);
+  luaL_getmetafield(L, 1, "__name");
+  lua_pushfstring(L, "<%s at %p", lua_tostring(L, 2), lua_topointer(L, 1));
+  push_size(L, queue);
+  push_number_of(L, length(queue, &queue->waitable.waiters), "getting", first);
+  if (lua_rawlen(L, -1) > 0)
+    first = ", ";
+  push_number_of(L, length(queue, &queue->putters), "putting", first);
+  if (lua_rawlen(L, -1) > 0)
+    first = ", ";
+  if (queue->shut)
+    lua_pushfstring(L, "%sshut down", first);
+  else
+    lua_pushliteral(L, "");
+  lua_pushliteral(L, ">");
+  lua_concat(L, lua_gettop(L) - 2);
+  return 1;
+}
+
+/* ---- Tasks ---- */
+
+/*** The task that an item stood for is done. */
+static int l_queue_task_done(lua_State *L) {
+  struct l_queue *queue = check_living(L, check(L));
+  if (queue->unfinished == 0)
+    return luaL_error(L, "task_done was called too often");
+  if (--queue->unfinished == 0)
+    waitlist_wake_all(&queue->joiners);
+  return 0;
+}
+
+static int joined(lua_State *L, int status, lua_KContext context) {
+  (void)status;
+  lua_pushboolean(L, l_answer(L, (struct runtime *)context) == 0);
+  return 1;
+}
+
+/*** Wait until all tasks are done: true, or false when the timeout expires. */
+static int l_queue_join(lua_State *L) {
+  struct l_queue *queue = check_living(L, check(L));
+  struct runtime *rt = queue->waitable.rt;
+  struct l_time time = l_check_time(L, 2);
+  if (queue->unfinished == 0 || time.seconds == 0) {
+    lua_pushboolean(L, queue->unfinished == 0);
+    return 1;
+  }
+  l_enter(L, rt);
+  l_start_time(L, rt, &time);
+  int result = 0;
+  if (queue->unfinished > 0) /* still: a finalizer may have done them */
+    result = waitlist_begin(&rt->hub, &queue->joiners, "tasks of", queue, time.seconds);
+  if (queue->unfinished > 0 && result == 0)
+    result = time.timeout ? waiter_finish(&rt->hub, false) : l_finish(L, rt);
+  if (result == WAITER_LEAVE)
+    return lua_yieldk(L, 0, (lua_KContext)rt, joined);
+  lua_pushboolean(L, l_leave_time(L, rt, &time, result) == 0);
+  return 1;
+}
+
+/* ---- The end ---- */
+
+/*** No more puts; gets as long as there are items, or none with `immediate`. */
+static int l_queue_shutdown(lua_State *L) {
+  struct l_queue *queue = check_living(L, check_any(L));
+  l_tell_links(L, 1);
+  queue->shut = true;
+  queue->limit = 0;
+  l_items_adjust(queue);
+  if (lua_toboolean(L, 2) && !l_queue_is_channel(queue)) {
+    queue->cut = true;
+    queue->unfinished -= queue->count < queue->unfinished ? queue->count : queue->unfinished;
+    l_items_drop(L, queue, 1);
+    if (queue->unfinished == 0)
+      waitlist_wake_all(&queue->joiners);
+  }
+  l_queue_tell_shut(queue);
+  return 0;
+}
+
+/*** An iterator over the items that it gets, until StopIteration or the end. */
+static int l_queue_iter(lua_State *L) {
+  struct l_queue *queue = check_any(L);
+  lua_pushlightuserdata(L, queue->waitable.rt);
+  l_push_core(L, queue->waitable.rt, "StopIteration");
+  lua_pushcclosure(L, l_queue_next, 2);
+  lua_pushvalue(L, 1);
+  return 2;
+}
+
+/* ---- Opening ---- */
+
+#define BOTH_HAVE \
+  {"put", l_queue_put_method}, {"get", l_queue_get_method}, \
+  {"put_nowait", l_queue_put_nowait}, {"get_nowait", l_queue_get_nowait}, \
+  {"qsize", l_queue_qsize}, {"__len", l_queue_qsize}, {"empty", l_queue_empty}, \
+  {"full", l_queue_full}, {"shutdown", l_queue_shutdown}, {"iter", l_queue_iter}, \
+  {"__tostring", l_queue_tostring}
+
+static const luaL_Reg simple_methods[] = {
+    BOTH_HAVE, {"init", l_queue_init}, {"copy", l_queue_copy}, {"peek", l_queue_peek},
+    {"peek_nowait", l_queue_peek_nowait}, {NULL, NULL}};
+static const luaL_Reg channel_methods[] = {BOTH_HAVE, {"init", l_channel_init}, {NULL, NULL}};
+static const luaL_Reg queue_methods[] = {
+    {"task_done", l_queue_task_done}, {"join", l_queue_join}, {NULL, NULL}};
+
+static const luaL_Reg simple_getters[] = {{"maxsize", get_maxsize}, {NULL, NULL}};
+static const luaL_Reg simple_setters[] = {{"maxsize", assign_maxsize}, {NULL, NULL}};
+static const luaL_Reg queue_getters[] = {{"unfinished_tasks", get_unfinished_tasks}, {NULL, NULL}};
+static const luaL_Reg channel_getters[] = {{"balance", get_balance}, {NULL, NULL}};
+
+static const struct l_class classes[] = {
+    {"SimpleQueue", "Waitable", allocate_fifo, simple_methods, simple_getters, simple_setters},
+    {"Queue", "SimpleQueue", allocate_fifo, queue_methods, queue_getters, NULL},
+    {"UnboundQueue", "Queue", allocate_fifo, NULL, NULL, NULL},
+    {"LifoQueue", "Queue", allocate_lifo, NULL, NULL, NULL},
+    {"PriorityQueue", "Queue", allocate_sorted, NULL, NULL, NULL},
+    {"Channel", "Waitable", allocate_channel, channel_methods, channel_getters, NULL},
+};
+
+void l_open_queue(lua_State *L, struct runtime *rt) {
+  static const luaL_Reg functions[] = {{"queue_place", l_queue_place},
+                                       {"queue_try_place", l_queue_try_place},
+                                       {"queue_give_up", l_queue_give_up},
+                                       {NULL, NULL}};
+  l_open_waitable(L, rt);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->core_ref);
+  l_functions(L, rt, functions);
+  for (size_t i = 0; i < sizeof classes / sizeof *classes; i++) {
+    l_register_table_class(L, rt, &classes[i]);
+    lua_pushstring(L, BOUND);
+    lua_pushboolean(L, true);
+    lua_rawset(L, -3);
+    lua_setfield(L, -2, classes[i].name);
+  }
+  lua_pop(L, 1);
+  l_open_sorted(L, rt);
+}
