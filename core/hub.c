@@ -69,7 +69,8 @@ static struct greenlet *find_leaver(struct hub *hub, const struct greenlet *targ
   for (int i = 0; i < PROBES; i++) {
     struct stack *stack = stack_pool_victim(&hub->stacks);
     struct greenlet *resting = stack ? container_of(stack, struct greenlet, stack) : NULL;
-    if (resting && resting->may_leave && resting != hub->current)
+    if (resting && resting->may_leave && resting != hub->current &&
+        (!hub->host->can_leave || hub->host->can_leave(resting)))
       return resting;
   }
   return NULL;

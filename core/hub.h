@@ -46,6 +46,8 @@ struct hub_host {
   void (*arrived)(struct hub *, struct greenlet *origin);
   /* The loop is about to poll for events. */
   void (*polling)(struct hub *);
+  /* A resting one that would leave its stack if it is asked to: can it now? NULL: yes. */
+  bool (*can_leave)(const struct greenlet *);
   /* A greenlet with `weak` set is made ready or switched to. */
   void (*revived)(struct greenlet *);
 };

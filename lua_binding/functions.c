@@ -39,7 +39,7 @@ HOT static int l_sleep(lua_State *L) {
   l_enter(L, rt);
   int result = waiter_begin_sleep(&rt->hub, seconds, ref);
   if (result == 0)
-    result = l_finish(L, rt);
+    result = l_finish(rt);
   if (result == WAITER_LEAVE)
     return lua_yieldk(L, 0, (lua_KContext)rt, slept);
   l_leave(L, rt, result);
@@ -79,7 +79,7 @@ static int core_park(lua_State *L) {
   /* The string stays on the Lua stack, so its address is good. */
   int result = waiter_begin(&rt->hub, WAIT_LINKS, description, NULL, time.seconds, true);
   if (result == 0)
-    result = time.timeout ? waiter_finish(&rt->hub, false) : l_finish(L, rt);
+    result = time.timeout ? waiter_finish(&rt->hub, false) : l_finish(rt);
   if (result == WAITER_LEAVE)
     return lua_yieldk(L, 0, (lua_KContext)rt, parked);
   lua_pushboolean(L, l_leave_time(L, rt, &time, result) == 0);

@@ -27,7 +27,7 @@ static int join(lua_State *L, struct handle *handle, struct l_time *time, bool m
   l_start_time(L, rt, time);
   int result = greenlet_begin_join(handle->pair->g, time->seconds);
   if (result == 0)
-    result = may_leave && !time->timeout ? l_finish(L, rt) : waiter_finish(&rt->hub, false);
+    result = may_leave && !time->timeout ? l_finish(rt) : waiter_finish(&rt->hub, false);
   if (result == WAITER_LEAVE)
     return result;
   return l_leave_time(L, rt, time, result);

@@ -221,6 +221,7 @@ const struct hub_host l_host = {
     .exit_value = l_exit_value,
     .arrived = l_arrived,
     .revived = l_revived,
+    .can_leave = l_can_leave,
     .polling = l_polling,
 };
 

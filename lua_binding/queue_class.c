@@ -306,7 +306,7 @@ static int l_queue_join(lua_State *L) {
   if (queue->unfinished > 0) /* still: a finalizer may have done them */
     result = waitlist_begin(&rt->hub, &queue->joiners, "tasks of", queue, time.seconds);
   if (queue->unfinished > 0 && result == 0)
-    result = time.timeout ? waiter_finish(&rt->hub, false) : l_finish(L, rt);
+    result = time.timeout ? waiter_finish(&rt->hub, false) : l_finish(rt);
   if (result == WAITER_LEAVE)
     return lua_yieldk(L, 0, (lua_KContext)rt, joined);
   lua_pushboolean(L, l_leave_time(L, rt, &time, result) == 0);

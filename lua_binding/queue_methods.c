@@ -32,7 +32,7 @@ static struct l_time check_limit(lua_State *L, int idx) {
 
 /* Wait in a list, which whoever serves it takes the current greenlet off, by
  * calling notify. */
-static int wait_in(lua_State *L, struct l_queue *queue, struct list *list,
+static int wait_in(struct l_queue *queue, struct list *list,
                    void (*notify)(struct link *, void *), const char *what,
                    const struct l_time *time) {
   struct runtime *rt = queue->waitable.rt;
@@ -40,7 +40,7 @@ static int wait_in(lua_State *L, struct l_queue *queue, struct list *list,
   int result = waitlist_begin(&rt->hub, list, what, queue, time->seconds);
   if (result < 0)
     return result;
-  return time->timeout ? waiter_finish(&rt->hub, false) : l_finish(L, rt);
+  return time->timeout ? waiter_finish(&rt->hub, false) : l_finish(rt);
 }
 
 /* After it: was the greenlet served? If not, the queue is shut down. All else is
@@ -120,7 +120,7 @@ static int put(lua_State *L, struct l_queue *queue) {
     return put_done(L, queue);
   if (time.seconds == 0)
     return l_raise_new(L, rt, "Full");
-  int result = wait_in(L, queue, &queue->putters, l_turn_give, PUT, &time);
+  int result = wait_in(queue, &queue->putters, l_turn_give, PUT, &time);
   if (result == WAITER_LEAVE)
     return lua_yieldk(L, 0, (lua_KContext)queue, put_resumed);
   return put_waited(L, queue, &time, result);
@@ -195,7 +195,7 @@ static int get(lua_State *L, struct l_queue *queue, bool taking) {
     return 1;
   if (time.seconds == 0)
     return l_raise_new(L, rt, "Empty");
-  int result = wait_in(L, queue, &queue->waitable.waiters, taking ? l_turn_receive : l_turn_look,
+  int result = wait_in(queue, &queue->waitable.waiters, taking ? l_turn_receive : l_turn_look,
                        taking ? GET : PEEK, &time);
   if (result == WAITER_LEAVE)
     return lua_yieldk(L, 0, (lua_KContext)queue, get_resumed);
@@ -263,7 +263,7 @@ int l_queue_next(lua_State *L) {
   if (tried != TRIED_WAIT)
     return tried == TRIED_DONE ? next_item(L) : 0;
   l_enter(L, queue->waitable.rt);
-  int result = wait_in(L, queue, &queue->waitable.waiters, l_turn_receive, GET, &time);
+  int result = wait_in(queue, &queue->waitable.waiters, l_turn_receive, GET, &time);
   if (result == WAITER_LEAVE)
     return lua_yieldk(L, 0, (lua_KContext)queue, next_resumed);
   return next_waited(L, queue, result);

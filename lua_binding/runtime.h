@@ -265,7 +265,8 @@ void l_enter(lua_State *L, struct runtime *rt);
  * is to leave its C stack, by `return lua_yieldk(L, 0, context, k)` from the
  * function that Lua has called. k then asks l_answer.
  */
-int l_finish(lua_State *L, struct runtime *rt);
+int l_finish(struct runtime *rt);
+bool l_can_leave(const struct greenlet *g);
 /* In k: what the wait came to; l_answer the same, through l_leave. */
 int l_outcome(lua_State *L, struct runtime *rt);
 int l_answer(lua_State *L, struct runtime *rt);

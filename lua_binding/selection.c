@@ -260,7 +260,7 @@ int l_wait_selection(lua_State *L, struct runtime *rt, int count, bool puts,
   }
   int result = begin(rt, selection, time->seconds);
   if (result == 0)
-    result = time->timeout ? waiter_finish(&rt->hub, false) : l_finish(L, rt);
+    result = time->timeout ? waiter_finish(&rt->hub, false) : l_finish(rt);
   if (result == WAITER_LEAVE)
     return lua_yieldk(L, 0, (lua_KContext)rt, resumed);
   return waited(L, rt, time, result);

@@ -28,17 +28,19 @@ void l_enter(lua_State *L, struct runtime *rt) {
   l_current(rt)->at = L;
 }
 
-int l_finish(lua_State *L, struct runtime *rt) {
-  if (stack_pool_has_room(&rt->hub.stacks)) /* then nobody will ask for this one */
-    return waiter_finish(&rt->hub, false);
-  struct pair *pair = l_current(rt);
-  bool may_leave = pair->L == L && lua_isyieldable(L) && !pair->g->stack.pinned &&
-                   !rt->hub.traced;
+bool l_can_leave(const struct greenlet *g) {
+  const struct pair *pair = l_pair(g);
+  return pair->at == pair->L && lua_isyieldable(pair->L) && !g->stack.pinned && !g->hub->traced;
+}
+
+int l_finish(struct runtime *rt) {
+  struct greenlet *current = rt->hub.current;
   int result = WAITER_LEAVE;
-  if (!may_leave || !hub_wants_stack(&rt->hub))
-    result = waiter_finish(&rt->hub, may_leave);
+  if (stack_pool_has_room(&rt->hub.stacks) || !l_can_leave(current) ||
+      !hub_wants_stack(&rt->hub))
+    result = waiter_finish(&rt->hub, true);
   if (result == WAITER_LEAVE)
-    pair->aside = true;
+    l_pair(current)->aside = true;
   return result;
 }
 

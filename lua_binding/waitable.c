@@ -63,7 +63,7 @@ int l_wait_in(lua_State *L, struct list *list, const char *what, const struct l_
     return -ETIMEDOUT;
   if (result < 0)
     return result;
-  return time->timeout ? waiter_finish(hub, false) : l_finish(L, waitable->rt);
+  return time->timeout ? waiter_finish(hub, false) : l_finish(waitable->rt);
 }
 
 void l_push_waited(lua_State *L, const struct pair *pair) {
