@@ -39,7 +39,7 @@ static int handle_error(lua_State *L) {
       return 1;
     message = lua_pushfstring(L, "(error object is a %s value)", luaL_typename(L, 1));
   }
-  luaL_traceback(L, L, message, 1);
+  binding_traceback(L, 1, message, 1);
   return 1;
 }
 

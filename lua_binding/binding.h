@@ -60,6 +60,12 @@ int binding_finish(lua_State *L);
 int binding_failures(lua_State *L);
 
 /*
+ * luaL_traceback, for a message handler and the error at idx: if a scope has raised
+ * that again, with the traceback of the greenlet that it comes from first.
+ */
+void binding_traceback(lua_State *L, int idx, const char *message, int level);
+
+/*
  * The exit status for the uncaught error at idx of the main greenlet: 3 for
  * LoopExit (a deadlock), 130 for KeyboardInterrupt, 1 for all others.
  */

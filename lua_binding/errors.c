@@ -94,6 +94,64 @@ static int core_raise(lua_State *L) {
   return l_error(L);
 }
 
+/* ---- Where an error that is raised again was raised first ---- */
+
+/* Registry key: {error, traceback, light greenlet that raised it again}, the last
+ * time that this was done. */
+static char origin_key;
+
+/* core.raise_again(error, traceback or nil) */
+static int core_raise_again(lua_State *L) {
+  lua_settop(L, 2);
+  if (!lua_isnil(L, 2)) {
+    lua_pushlightuserdata(L, l_runtime(L)->hub.current);
+    lua_createtable(L, 3, 0);
+    for (int i = 1; i <= 3; i++) {
+      lua_pushvalue(L, i);
+      lua_rawseti(L, 4, i);
+    }
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &origin_key);
+  }
+  lua_settop(L, 1);
+  return l_error(L);
+}
+
+/* Is the error that the table on top is about this one, on its way still? Then it
+ * will be told now, and is not to be again. */
+static bool take_origin(lua_State *L, const struct runtime *rt, int error) {
+  lua_rawgeti(L, -1, 1);
+  lua_rawgeti(L, -2, 3);
+  bool yes = lua_rawequal(L, error, -2) && lua_touserdata(L, -1) == rt->hub.current;
+  lua_pop(L, 2);
+  if (yes) {
+    lua_pushnil(L);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &origin_key);
+  }
+  return yes;
+}
+
+void l_add_origin(lua_State *L, struct runtime *rt, int error) {
+  error = lua_absindex(L, error);
+  int type = lua_rawgetp(L, LUA_REGISTRYINDEX, &origin_key);
+  if (type != LUA_TTABLE || !take_origin(L, rt, error)) {
+    lua_pop(L, 1);
+    return;
+  }
+  lua_rawgeti(L, -1, 2);
+  luaL_gsub(L, lua_tostring(L, -3), "stack traceback:", "\nraised again:");
+  lua_concat(L, 2);
+  lua_replace(L, -3);
+  lua_pop(L, 1);
+}
+
+/* core.full_traceback(error): for a function that handles errors, of who raised it */
+static int core_full_traceback(lua_State *L) {
+  lua_settop(L, 1);
+  luaL_traceback(L, L, NULL, 2);
+  l_add_origin(L, l_runtime(L), 1);
+  return 1;
+}
+
 static int core_is_exit(lua_State *L) {
   lua_pushboolean(L, l_is_exit(L, 1));
   return 1;
@@ -102,6 +160,8 @@ static int core_is_exit(lua_State *L) {
 void l_open_errors(lua_State *L, struct runtime *rt) {
   static const luaL_Reg functions[] = {{"instantiate", core_instantiate},
                                        {"raise", core_raise},
+                                       {"raise_again", core_raise_again},
+                                       {"full_traceback", core_full_traceback},
                                        {"is_exit", core_is_exit},
                                        {NULL, NULL}};
   lua_rawgeti(L, LUA_REGISTRYINDEX, rt->core_ref);

@@ -86,6 +86,8 @@ int l_keep_failure(lua_State *L) {
   handle->taken = handle->taken || killed_by(L, 2, 3);
   count_failure(rt, handle);
   lua_pushvalue(L, 4);
+  if (lua_isstring(L, -1))
+    l_add_origin(L, rt, 3);
   l_set_private(L, 2, &traceback_key);
   l_schedule_report(L, rt, 2);
   return 0;

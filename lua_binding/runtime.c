@@ -217,6 +217,15 @@ int binding_failures(lua_State *L) {
   return l_find_runtime(L)->failures;
 }
 
+void binding_traceback(lua_State *L, int error, const char *message, int level) {
+  struct runtime *rt = l_find_runtime(L);
+  error = lua_absindex(L, error);
+  luaL_traceback(L, L, NULL, level);
+  l_add_origin(L, rt, error);
+  lua_pushfstring(L, "%s\n%s", message, lua_tostring(L, -1));
+  lua_remove(L, -2);
+}
+
 int binding_exit_status(lua_State *L, int idx) {
   struct runtime *rt = l_find_runtime(L);
   if (l_is_a(L, rt, idx, "LoopExit"))

@@ -250,6 +250,10 @@ bool l_is_a(lua_State *L, struct runtime *rt, int idx, const char *class);
 /* Raise a new error of the named class. */
 int l_raise(lua_State *L, struct runtime *rt, const char *class, const char *format, ...);
 
+/* If the error at idx was raised elsewhere before, complete its traceback, a
+ * string on top, by that from there. */
+void l_add_origin(lua_State *L, struct runtime *rt, int idx);
+
 /* Raise the value on top. As lua_error, but the handler of an xpcall is not
  * called for a kill: protect.c. */
 int l_error(lua_State *L);
