@@ -17,13 +17,22 @@ int l_greenlet_successful(lua_State *L) {
   return 1;
 }
 
+void l_push_value(lua_State *L, int idx) {
+  const struct handle *handle = lua_touserdata(L, idx);
+  if (handle->state != HANDLE_DEAD || handle->failed || !handle->has_value) {
+    lua_pushnil(L);
+    return;
+  }
+  lua_getiuservalue(L, idx, UV_RESULT);
+  if (!handle->packed)
+    return;
+  lua_rawgeti(L, -1, 1);
+  lua_remove(L, -2);
+}
+
 static int get_value(lua_State *L) {
-  const struct handle *handle = l_check_handle(L, 1);
-  if (handle->state != HANDLE_DEAD || handle->failed || !handle->has_value)
-    return 0;
-  lua_getiuservalue(L, 1, UV_RESULT);
-  if (handle->packed)
-    lua_rawgeti(L, -1, 1);
+  l_check_handle(L, 1);
+  l_push_value(L, 1);
   return 1;
 }
 
@@ -94,6 +103,9 @@ static int get_args(lua_State *L) {
       lua_rawseti(L, 2, i);
     }
     lua_pop(L, 1);
+  } else if (handle->state != HANDLE_DEAD && l_push_item(L, 1)) {
+    count = 1;
+    lua_rawseti(L, 2, 1);
   }
   lua_pushinteger(L, count);
   lua_setfield(L, 2, "n");

@@ -44,4 +44,6 @@ compiler:
         embed   util
         embed   queue
         embed   select
+        embed   mapping
+        embed   pool
         .section .note.GNU-stack, "", %progbits

@@ -97,6 +97,14 @@ static int core_unpark(lua_State *L) {
   return 1;
 }
 
+/* core.check_may_wait(): the error that a wait would raise here and now */
+static int core_check_may_wait(lua_State *L) {
+  struct runtime *rt = l_runtime(L);
+  l_enter(L, rt);
+  l_leave(L, rt, waiter_check(&rt->hub));
+  return 0;
+}
+
 static int check_seconds(lua_State *L, int idx, int argument, const char *function) {
   if (!lua_isnumber(L, idx))
     return l_typeerror(L, idx, argument, function, "number");
@@ -177,7 +185,8 @@ static int core_signal_numbers(lua_State *L) {
 void l_open_functions(lua_State *L, struct runtime *rt) {
   static const luaL_Reg functions[] = {
       {"sleep", l_sleep},         {"kill", l_kill_function}, {"park", core_park},
-      {"unpark", core_unpark},    {"check_time", core_check_time},
+      {"unpark", core_unpark},    {"check_may_wait", core_check_may_wait},
+      {"check_time", core_check_time},
       {"check_number", core_check_number}, {"check_integer", core_check_integer},
       {"raise_expired", core_raise_expired}, {"callable", core_callable}, {"clock", core_clock},
       {"count_failure", core_count_failure}, {"signal_numbers", core_signal_numbers},

@@ -158,20 +158,33 @@ static int l_greenlet_kill(lua_State *L) {
 
 /* ---- For greenlet.lua ---- */
 
-static void on_death(struct link *link, void *source) {
-  struct pair *pair = container_of(link, struct notice, link)->pair;
-  lua_State *L = l_rt(pair)->hub_L;
-  (void)source;
-  l_rt(pair)->L = L;
-  lua_rawgeti(L, LUA_REGISTRYINDEX, l_rt(pair)->core_ref);
+/* Have greenlet.lua tell the links of the handle on top (popped). */
+static void tell_links(lua_State *L, const struct runtime *rt) {
+  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->core_ref);
   if (lua_getfield(L, -1, "notify") == LUA_TFUNCTION) {
-    l_push_handle(L, pair);
+    lua_pushvalue(L, -3);
     if (lua_pcall(L, 1, 0, 0) != LUA_OK)
       lua_pop(L, 1); /* no memory even to report: notify catches all else */
   } else {
     lua_pop(L, 1);
   }
-  lua_pop(L, 1);
+  lua_pop(L, 2);
+}
+
+static void on_death(struct link *link, void *source) {
+  struct pair *pair = container_of(link, struct notice, link)->pair;
+  struct handle *handle = pair->handle;
+  struct runtime *rt = l_rt(pair);
+  lua_State *L = rt->hub_L;
+  (void)source;
+  rt->L = L;
+  l_push_handle(L, pair);
+  lua_pushvalue(L, -1);
+  l_member_died(L);
+  if (handle->has_links)
+    tell_links(L, rt);
+  else
+    lua_pop(L, 1);
 }
 
 static void attach_notice(lua_State *L, struct pair *pair) {
@@ -190,15 +203,24 @@ void l_detach_notice(struct pair *pair) {
   pair->notice = NULL;
 }
 
+struct notice *l_watch_death(lua_State *L, int idx) {
+  struct handle *handle = lua_touserdata(L, idx);
+  if (handle->state != HANDLE_DEAD && !handle->pair)
+    l_prepare_resting(L, handle->rt, idx);
+  if (handle->state == HANDLE_DEAD)
+    return NULL;
+  if (!handle->pair->notice)
+    attach_notice(L, handle->pair);
+  return handle->pair->notice;
+}
+
 /* core.watch_death(g): have notify(g) called in the hub when it is dead. False
  * if it is dead, and the caller must schedule that. */
 static int core_watch_death(lua_State *L) {
   struct handle *handle = l_check_handle(L, 1);
-  if (handle->state != HANDLE_DEAD && !handle->pair)
-    l_prepare_resting(L, handle->rt, 1);
-  if (handle->state != HANDLE_DEAD && !handle->pair->notice)
-    attach_notice(L, handle->pair);
-  lua_pushboolean(L, handle->state != HANDLE_DEAD);
+  bool later = l_watch_death(L, 1) != NULL;
+  handle->has_links |= later;
+  lua_pushboolean(L, later);
   return 1;
 }
 
@@ -214,6 +236,19 @@ static int core_failure(lua_State *L) {
     return 0;
   lua_getiuservalue(L, 1, UV_RESULT);
   l_push_death_traceback(L, 1);
+  return 2;
+}
+
+/* core.outcome(g): true and its values, or false and its error, which is taken.
+ * Of a dead one. */
+static int core_outcome(lua_State *L) {
+  struct handle *handle = l_check_handle(L, 1);
+  lua_settop(L, 1);
+  lua_pushboolean(L, !handle->failed);
+  if (!handle->failed)
+    return 1 + push_values(L, handle);
+  l_take(handle);
+  lua_getiuservalue(L, 1, UV_RESULT);
   return 2;
 }
 
@@ -237,6 +272,7 @@ void l_open_greenlet(lua_State *L, struct runtime *rt) {
   static const luaL_Reg functions[] = {{"watch_death", core_watch_death},
                                        {"take", core_take},
                                        {"failure", core_failure},
+                                       {"outcome", core_outcome},
                                        {"is_greenlet", core_is_handle},
                                        {"is_raw", core_is_raw},
                                        {NULL, NULL}};

@@ -13,7 +13,8 @@ struct handle *l_check_handle(lua_State *L, int idx) {
 }
 
 struct handle *l_new_handle(lua_State *L, struct runtime *rt, int meta) {
-  struct handle *handle = lua_newuserdatauv(L, sizeof *handle, UV_COUNT);
+  int values = rt->spawns_member ? UV_MEMBERS : UV_COUNT;
+  struct handle *handle = lua_newuserdatauv(L, sizeof *handle, values);
   *handle = (struct handle){.kind = &handle_kind, .rt = rt};
   lua_pushvalue(L, meta);
   lua_setmetatable(L, -2);

@@ -116,8 +116,8 @@ static bool take(lua_State *L, struct l_lock *lock) {
   return true;
 }
 
-/* A permit of the lock at index 1 is free: it goes to the first who waits. */
-static void give(lua_State *L, struct l_lock *lock) {
+/* A permit of the lock at idx is free: it goes to the first who waits. */
+static void give(lua_State *L, int idx, struct l_lock *lock) {
   const struct greenlet *next = waitlist_hand(&lock->waitable.waiters);
   lock->owner = next && lock->reentrant ? id_of(L, next) : 0;
   lock->depth = 1;
@@ -125,7 +125,15 @@ static void give(lua_State *L, struct l_lock *lock) {
     return;
   lock->counter++;
   waitlist_wake_all(&lock->watchers);
-  l_tell_links(L, 1);
+  l_tell_links(L, idx);
+}
+
+bool l_take_permit(lua_State *L, int idx) {
+  return take(L, lua_touserdata(L, idx));
+}
+
+void l_give_permit(lua_State *L, int idx) {
+  give(L, idx, lua_touserdata(L, idx));
 }
 
 /* The wait for a permit has come to `result`: 0 or -ETIMEDOUT, or raises. A
@@ -133,7 +141,7 @@ static void give(lua_State *L, struct l_lock *lock) {
 static int settle(lua_State *L, struct l_lock *lock, struct l_time *time, int result) {
   struct runtime *rt = lock->waitable.rt;
   if (result == 0 && waitlist_refuses(rt->hub.current)) {
-    give(L, lock);
+    give(L, 1, lock);
     result = -ECANCELED;
   }
   return l_leave_time(L, rt, time, result);
@@ -183,7 +191,7 @@ static int l_lock_release(lua_State *L) {
   else if (lock->bound >= 0 && lock->counter >= lock->bound)
     return luaL_error(L, "the lock was released more often than acquired");
   if (!lock->reentrant || --lock->depth == 0)
-    give(L, lock);
+    give(L, 1, lock);
   lua_pushinteger(L, lock->counter);
   return 1;
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "lua_binding/binding.h"
+#include "lua_binding/members.h"
 #include "lua_binding/queue.h"
 #include "lua_binding/runtime.h"
 #include "lua_binding/waitable.h"
@@ -15,7 +16,8 @@
 /* X(name, open): `open` registers what the Lua part needs of C, or is NULL. */
 #define MODULES(X) \
   X(monkey, NULL) X(event, l_open_event) X(lock, l_open_lock) X(local, NULL) X(util, NULL) \
-  X(queue, l_open_queue) X(select, l_open_select)
+  X(queue, l_open_queue) X(select, l_open_select) \
+  X(pool, l_open_pool)
 
 static const struct module {
   const char *name;

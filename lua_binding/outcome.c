@@ -75,6 +75,12 @@ void l_take(struct handle *handle) {
   handle->counted = false;
 }
 
+void l_untake(struct handle *handle) {
+  handle->taken = false;
+  if (handle->failed && !handle->counted)
+    count_failure(handle->rt, handle);
+}
+
 /* (light runtime, handle, error, traceback or nil) */
 int l_keep_failure(lua_State *L) {
   struct runtime *rt = lua_touserdata(L, 1);
@@ -83,13 +89,14 @@ int l_keep_failure(lua_State *L) {
   keep_error(L, 2);
   if (!handle->failed)
     return 0;
-  handle->taken = handle->taken || killed_by(L, 2, 3);
+  handle->taken = handle->taken || handle->quiet || killed_by(L, 2, 3);
   count_failure(rt, handle);
   lua_pushvalue(L, 4);
   if (lua_isstring(L, -1))
     l_add_origin(L, rt, 3);
   l_set_private(L, 2, &traceback_key);
-  l_schedule_report(L, rt, 2);
+  if (!handle->quiet)
+    l_schedule_report(L, rt, 2);
   return 0;
 }
 

@@ -9,10 +9,12 @@
 /* The stack of rt->store: two tables by pair->anchor, two of trail.c. */
 enum { ANCHORS = 1, THREADS, ORIGINS, CANARIES };
 
-/* Has the links that greenlet.lua keeps told of the death. */
+/* Has the links that greenlet.lua keeps, and its list of members, told of the death. */
 struct notice {
   struct link link; /* in the greenlet's links */
   struct pair *pair;
+  uint32_t place;   /* in its list of members, from 1; 0: in none */
+  uint32_t tag;     /* what that list knows it by */
 };
 
 /* The body of every greenlet, as core calls it: run.c. */

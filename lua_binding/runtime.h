@@ -69,6 +69,7 @@ enum {
   UV_RESULT,     /* dead: value, packed values or error. Alive: L, if demoted */
   UV_ORIGIN,     /* where and by whom it was made: trail.h; nil if not tracked */
   UV_COUNT = UV_ORIGIN,
+  UV_MEMBERS,    /* only in those that a list of members has spawned: members.c */
 };
 
 struct handle {
@@ -83,6 +84,8 @@ struct handle {
   bool packed_run;          /* UV_RUN is {run or false, arguments ..., n} */
   bool taken;               /* somebody took the error */
   bool counted;             /* the error counts for the exit status */
+  bool has_links;           /* greenlet.lua keeps links of it */
+  bool quiet;               /* its failure is the business of its list of members */
   bool named;               /* tostring shows the name */
   bool has_value;
   int ident;                /* minimal_ident + 1 when asked for; else 0 */
@@ -109,6 +112,7 @@ struct runtime {
   int on_aux;               /* calls on aux that are under way: no switches */
   bool throwing;            /* the last raw switch was a throw */
   bool spawn_callbacks;     /* somebody wants to know of starts */
+  bool spawns_member;       /* the next handle is to have UV_MEMBERS */
   bool track_tree;
   bool pinning;             /* somebody has assigned `pinned`: pinned.c */
   bool started;             /* the hub is */
@@ -309,8 +313,11 @@ void l_delete(struct runtime *rt, void *block, size_t bytes);
 struct pair *l_prepare(lua_State *L, struct runtime *rt, int idx);
 /* The same for one that is not to run yet: it may become garbage. */
 struct pair *l_prepare_resting(lua_State *L, struct runtime *rt, int idx);
-/* The links that greenlet.lua keeps need not be told any more. */
+/* Nothing needs to be told of its death any more. */
 void l_detach_notice(struct pair *pair);
+/* Have the death of the handle at idx told, to its links and its list of members;
+ * NULL if it is dead: greenlet.c. */
+struct notice *l_watch_death(lua_State *L, int idx);
 void l_spawn_fast(lua_State *L, struct runtime *rt, bool raw);
 /* Check the run argument at 2 of an init: raw.c. */
 void l_check_run(lua_State *L);
@@ -356,9 +363,18 @@ void l_record_new_death(lua_State *L, int idx);
 /* Push the traceback of the handle at idx, or nil. */
 int l_push_death_traceback(lua_State *L, int idx);
 void l_take(struct handle *handle);    /* somebody took its error */
+void l_untake(struct handle *handle);  /* nobody did */
 /* Somebody kills the handle at idx with the error on top (left there). */
 void l_note_killer(lua_State *L, int idx);
 void l_schedule_report(lua_State *L, struct runtime *rt, int idx);
+
+/* Tell the list of members of the death of the handle on top (popped), unless it
+ * knows: members.c. */
+void l_member_died(lua_State *L);
+/* Push the argument of the handle at idx, if it is a call of a map: job.c. */
+bool l_push_item(lua_State *L, int idx);
+/* Push the first value of the dead handle at idx; nil if it has none. */
+void l_push_value(lua_State *L, int idx);
 
 /* Greenlets as garbage: garbage.c. */
 void l_demote(lua_State *L, struct pair *pair);

@@ -48,3 +48,13 @@ function core.with_timeout(seconds, f, ...)
   local closing <close> = timeout
   return f(...)
 end
+
+--- What is left of a timeout that several waits share.
+-- @param timeout seconds, a Timeout, or nil for ever
+-- @return a function that returns it, in seconds, as a Timeout or nil
+function core.time_left(timeout)
+  if Timeout:class_of(timeout) and not timeout.pending then timeout = timeout.seconds end
+  if not math.type(timeout) then return function() return timeout end end
+  local deadline = core.clock() + timeout
+  return function() return math.max(0, deadline - core.clock()) end
+end

@@ -66,6 +66,10 @@ int l_wait_in(lua_State *L, struct list *list, const char *what, const struct l_
 /* It has become ready: have the links of the object at idx told in the hub. */
 void l_tell_links(lua_State *L, int idx);
 
+/* A permit of the Semaphore at idx: taken, if there is one; given back. */
+bool l_take_permit(lua_State *L, int idx);
+void l_give_permit(lua_State *L, int idx);
+
 /* Push <Class at address: state>, with how many wait, for the object at 1. */
 int l_push_state(lua_State *L, const char *state);
 

@@ -2,7 +2,7 @@ local helper = require "spec.helper"
 local greenlet = require "greenlet"
 
 -- The modules; each is greenlet.<name>.
-local MODULES = { "event", "local", "lock", "monkey", "queue", "util" }
+local MODULES = { "event", "local", "lock", "monkey", "pool", "queue", "util" }
 
 local directory = helper.program():match("^(.*)/[^/]*$") or "build"
 local stock = {

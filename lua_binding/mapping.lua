@@ -1,0 +1,369 @@
+--- The mapping functions of Group and Pool: many calls, and their values.
+--
+-- Each call is a greenlet that is a member of the group, and belongs to a job
+-- (job.c), which is told of its end.
+
+local core = ...
+local Greenlet = core.Greenlet
+local outcome, getcurrent, sleep = core.outcome, core.getcurrent, core.sleep
+local job_spawn_all, acquire = core.job_spawn_all, core.module.lock.Semaphore.acquire
+
+-- Calls that are started before they have a turn. Those that are done then leave
+-- their stacks and threads to the next.
+local IN_A_ROW = 64
+
+local function expected(argument, name, what, value)
+  core.argerror(argument, name, ("%s expected, got %s"):format(what, core.typename(value)))
+end
+
+local function check_callable(f, argument, name)
+  if not core.callable(f) then expected(argument, name, "function", f) end
+end
+
+local function check_callback(f, name)
+  if f ~= nil then check_callable(f, 3, name) end
+end
+
+local function check_list(list, name)
+  if list == nil then return {} end
+  if type(list) ~= "table" then expected(2, name, "list", list) end
+  return list
+end
+
+-- Of what may have holes, and a metatable.
+local function length(list)
+  local n = rawget(list, "n")
+  return math.type(n) == "integer" and n or #list
+end
+
+local function unpack_list(list) return table.unpack(list, 1, length(list)) end
+
+-- ---- Items ----
+
+-- Each of these returns a function that returns true and the next item, or false.
+
+local function from_list(list)
+  local i, n = 0, length(list)
+  return function()
+    i = i + 1
+    if i > n then return false end
+    return true, list[i]
+  end
+end
+
+-- As `for ... in f, state, control do`: an item may be several values.
+local function from_iterator(f, state, control)
+  local function step(first, ...)
+    control = first
+    if first == nil then return false end
+    return true, first, ...
+  end
+  return function() return step(f(state, control)) end
+end
+
+local function is_iterable(source)
+  return core.class:class_of(source) and core.callable(source.iter)
+end
+
+local function from_source(source, argument, name)
+  if is_iterable(source) then return from_iterator(source:iter()) end
+  if type(source) == "table" then return from_list(source) end
+  expected(argument, name, argument == 2 and "list or function" or "list", source)
+end
+
+-- One of each, to the end of the shortest.
+local function zip(readers)
+  return function()
+    local items = { n = #readers }
+    for i, read in ipairs(readers) do
+      local more, item = read()
+      if not more then return false end
+      items[i] = item
+    end
+    return true, unpack_list(items)
+  end
+end
+
+-- What imap and map take after f: lists, or what a generic for takes. Returns the
+-- closing value of that, too.
+local function read_items(name, ...)
+  local first, state, control, closing = ...
+  if core.callable(first) and not is_iterable(first) then
+    return from_iterator(first, state, control), closing
+  end
+  local readers = table.pack(...)
+  for i = 1, math.max(1, readers.n) do readers[i] = from_source(readers[i], i + 1, name) end
+  return #readers == 1 and readers[1] or zip(readers)
+end
+
+-- ---- map ----
+
+-- What a map knows of its calls. `failure` is the first one, in the order of the
+-- items, that has failed, and `before` how many that come before it are not done.
+local function new_map(members, items)
+  local map = { values = {} }
+  local job
+  job = core.job(members, function(g, i)
+    local ok, value = outcome(g)
+    if ok then map.values[i] = value end
+    if not ok and i < (map.failure or math.huge) then
+      map.failure, map.err, map.before = i, value, core.job_before(job, i)
+    elseif map.failure and i < map.failure then
+      map.before = map.before - 1
+    end
+    if map.waiting and (map.before == 0 or core.job_left(job) == 0) then
+      core.unpark(map.waiting)
+      map.waiting = nil
+    end
+  end, items, map.values)
+  map.job = job
+  return map
+end
+
+local function finish(map, n)
+  core.job_tell(map.job)
+  while core.job_left(map.job) > 0 and map.before ~= 0 do
+    map.waiting = getcurrent()
+    local ok, err = core.pcall(core.park, "the calls of a map")
+    map.waiting = nil
+    if not ok then core.raise(err) end
+  end
+  if map.failure then core.raise(map.err) end
+  map.values.n = n
+  return map.values
+end
+
+-- Map a plain list in a group of plain Greenlets: as many calls at a time as there is
+-- room for, but not too many before they have a turn.
+local function map_list(group, f, list)
+  local map, n, places = new_map(group._members, list), length(list), group._places
+  local i, room, has_place = 1, true, nil
+  do
+    local entering <close> = group:_entering()
+    while i <= n and map.before ~= 0 do
+      i, room = job_spawn_all(map.job, f, i, n, IN_A_ROW, has_place)
+      entering:pulse()
+      if room then
+        if i <= n then sleep(0) end
+        has_place = false
+      else
+        has_place = acquire(places)
+      end
+    end
+    if has_place then places:release() end
+  end
+  return finish(map, n)
+end
+
+-- The next call of a job, if there is an item: returns whether there was.
+local function call_next(job, group, f, more, ...)
+  if more then group:_call(job, core.job_begun(job) + 1, f, ...) end
+  return more
+end
+
+local function map_each(group, f, read, closing)
+  local closed <close> = closing
+  local map, n = new_map(group._members), 0
+  while map.before ~= 0 and call_next(map.job, group, f, read()) do
+    n = n + 1
+    if n % IN_A_ROW == 0 then sleep(0) end
+  end
+  return finish(map, n)
+end
+
+-- ---- imap ----
+
+local OVER = {}
+
+-- An entry is a dead greenlet, or {error} of a source.
+local function deliver(map, i, entry)
+  if not map.ordered then
+    map.queue:put(entry)
+    return
+  end
+  local early = map.early
+  early[i] = entry
+  while early[map.first] do
+    map.queue:put(early[map.first])
+    early[map.first] = nil
+    map.first = map.first + 1
+  end
+end
+
+local function check_over(map)
+  if map.all_started and core.job_left(map.job) == 0 then map.queue:put(OVER) end
+end
+
+local function new_imap(members, ordered, maxsize)
+  local map = {
+    ordered = ordered, first = 1, early = {}, queue = core.module.queue.UnboundQueue(),
+    room = maxsize and core.module.lock.Semaphore(maxsize),
+  }
+  map.job = core.job(members, function(g, i)
+    deliver(map, i, g)
+    check_over(map)
+  end)
+  return map
+end
+
+local function call_all(map, group, f, read, closing)
+  local closed <close> = closing
+  repeat
+    if map.room then map.room:acquire() end
+  until not call_next(map.job, group, f, read())
+end
+
+-- What the greenlet of an imap does.
+local function run_imap(map, ...)
+  local ok, err = core.pcall(call_all, map, ...)
+  map.all_started = true
+  if not ok and not core.is_exit(err) then
+    deliver(map, core.job_begun(map.job) + 1, { err })
+  end
+  check_over(map)
+end
+
+local function give(ok, ...)
+  if ok then return ... end
+  core.raise((...))
+end
+
+local function next_values(map)
+  if map.over then return nil end
+  if map.room and not map.asked then
+    map.asked = true
+    map.room:release()
+  end
+  local entry = map.queue:get()
+  map.asked = false
+  if entry == OVER then
+    map.over = true
+    map.queue:put(OVER) -- for others who wait
+    return nil
+  end
+  if core.is_greenlet(entry) then return give(outcome(entry)) end
+  core.raise(entry[1])
+end
+
+-- The iterator is left, or garbage: no more calls.
+local function stop(token) core.kill(token.spawner) end
+
+local token_meta = { __name = "imap", __close = stop, __gc = stop }
+
+-- f, or {f, maxsize = n}
+local function read_options(f, name)
+  if core.callable(f) then return f end
+  if type(f) ~= "table" then expected(1, name, "function", f) end
+  check_callable(f[1], 1, name)
+  for key in pairs(f) do
+    if key ~= 1 and key ~= "maxsize" then
+      core.argerror(1, name, ("unknown option '%s'"):format(core.tostring(key)))
+    end
+  end
+  local maxsize = f.maxsize
+  if maxsize ~= nil then
+    core.check_integer(1, name, maxsize)
+    if maxsize < 0 then core.argerror(1, name, "maxsize must not be negative") end
+  end
+  return f[1], maxsize
+end
+
+local function imap(group, name, ordered, options, ...)
+  local f, maxsize = read_options(options, name)
+  local read, closing = read_items(name, ...)
+  local map = new_imap(group._members, ordered, maxsize)
+  local spawner = Greenlet.spawn(run_imap, map, group, f, read, closing)
+  local token = setmetatable({ map = map, spawner = spawner }, token_meta)
+  return function() return next_values(token.map) end, nil, nil, token
+end
+
+-- ---- The methods ----
+
+local function call_back(callback, ...)
+  if callback then Greenlet.spawn(callback, ...) end
+  return ...
+end
+
+--- Give the class Group its mapping functions.
+function core.mapping(Group)
+  --- Call f in a member; in the current greenlet, if that is one: so members may
+  -- use a full group.
+  -- @param f callable
+  -- @param args the list of its arguments, with n if it has holes; nil: none
+  -- @return all values of f
+  -- @raise the error of f
+  function Group:apply(f, args)
+    check_callable(f, 1, "apply")
+    args = check_list(args, "apply")
+    if self:contains(getcurrent()) then return f(unpack_list(args)) end
+    core.check_may_wait()
+    return self:spawn(f, unpack_list(args)):get()
+  end
+
+  --- The same, and then start callback with the values in a greenlet, no member.
+  function Group:apply_cb(f, args, callback)
+    check_callable(f, 1, "apply_cb")
+    args = check_list(args, "apply_cb")
+    check_callback(callback, "apply_cb")
+    return call_back(callback, self:apply(f, args))
+  end
+
+  --- The same without waiting.
+  -- @return a Greenlet whose values are those of f. If the group is full now, it is
+  --   no member but calls `apply_cb`
+  function Group:apply_async(f, args, callback)
+    check_callable(f, 1, "apply_async")
+    args = check_list(args, "apply_async")
+    check_callback(callback, "apply_async")
+    if self:full() then return Greenlet.spawn(self.apply_cb, self, f, args, callback) end
+    local g = self:spawn(f, unpack_list(args))
+    if callback then g:link_value(function() callback(g:get()) end) end
+    return g
+  end
+
+  --- Call f(item) for each item of a list, each call in a member.
+  -- @param f callable
+  -- @param ... a list, with n if it has holes; an object with `iter`; or what a
+  --   generic for takes: map(f, io.lines(path))
+  -- @return the list of the calls' first values in the order of the items, with n
+  -- @raise the error of the first item that fails; calls are not started any more
+  function Group:map(f, ...)
+    check_callable(f, 1, "map")
+    local read, closing = read_items("map", ...)
+    core.check_may_wait()
+    local list = ...
+    local plain = self.greenlet_class == Greenlet and select("#", ...) == 1
+      and type(list) == "table" and not core.rawmetatable(list)
+    if plain then return map_list(self, f, list) end
+    return map_each(self, f, read, closing)
+  end
+
+  --- The same for one list, with callback(result) before it returns.
+  function Group:map_cb(f, list, callback)
+    check_callback(callback, "map_cb")
+    local result = self:map(f, list)
+    if callback then callback(result) end
+    return result
+  end
+
+  --- The same in a greenlet, which is no member.
+  -- @return that Greenlet; its value is the result
+  function Group:map_async(f, list, callback)
+    check_callable(f, 1, "map_async")
+    read_items("map_async", list)
+    check_callback(callback, "map_async")
+    return Greenlet.spawn(self.map_cb, self, f, list, callback)
+  end
+
+  --- An iterator over the values of f(item, ...), in the order of the items, which
+  -- come from one list or more until the shortest ends. Calls are started whether
+  -- somebody iterates or not, until the loop is left or the iterator is garbage.
+  -- @param f callable; or {f, maxsize = n}, where n bounds the values held
+  -- @param ... lists, with n if they have holes; or what a generic for takes
+  -- @return for a generic for: all values of f; a nil ends the loop
+  -- @raise in the iterator: the error of the item whose turn it is
+  function Group:imap(f, ...) return imap(self, "imap", true, f, ...) end
+
+  --- The same, in the order in which the calls end.
+  function Group:imap_unordered(f, ...) return imap(self, "imap_unordered", false, f, ...) end
+end
