@@ -46,4 +46,5 @@ compiler:
         embed   select
         embed   mapping
         embed   pool
+        embed   scope
         .section .note.GNU-stack, "", %progbits

@@ -1,0 +1,323 @@
+--- greenlet.scope: greenlets that do not outlive a call.
+--
+-- The one who calls scope is the owner; f runs in it, and what s:spawn makes are
+-- the children. Four things end a scope before its time, and each only notes why
+-- and kills: an error of a child, an error of f, an error that is sent to the
+-- owner, s:cancel. What is raised is decided when all children are dead.
+
+local core = ...
+local members_add, members_count, members_has, members_list =
+  core.members_add, core.members_count, core.members_has, core.members_list
+
+local WAITS_FOR = "the children of a scope"
+local MOST_KILLS = 100 -- of a child that nothing can wake and that catches them all
+
+local Scope = core.class:extend("Scope")
+
+-- What ends f when the scope is to end. It is a kill to everybody but the scope
+-- that sent it, where it stops.
+local Cancelled = core.GreenletExit:extend("Cancelled")
+
+local function is_kill(err)
+  return core.BaseException:class_of(err) and not core.Exception:class_of(err)
+end
+
+-- ---- Ending before its time ----
+
+local function kill_children(self)
+  for _, g in ipairs(members_list(self._members)) do core.kill(g) end
+end
+
+-- Is f where a kill of the owner would reach it? Not while it has yielded to who
+-- resumes the coroutine that the scope is in.
+local function reaches_body(self)
+  return self._body and not (self._co and coroutine.status(self._co) == "suspended")
+end
+
+local function cancel(self, spares_body)
+  if self._cancelled then return end
+  self._cancelled = true
+  kill_children(self)
+  if not spares_body and reaches_body(self) then core.kill(self._owner, self._token) end
+end
+
+-- Note an error: the first ends the scope. `g` is the child that died of it.
+local function fail(self, err, traceback, g)
+  local errors = self._errors
+  errors[#errors + 1] = { err = err, traceback = traceback, g = g }
+  cancel(self)
+end
+
+-- A kill of the owner must not be lost to an error of a child that came first:
+-- whoever catches errors would go on.
+local function fail_with_kill(self, err, traceback)
+  fail(self, err, traceback)
+  local errors = self._errors
+  if not is_kill(errors[1].err) then
+    table.insert(errors, 1, table.remove(errors))
+  end
+end
+
+local function changed(self)
+  if self._changed then
+    self._changed:set()
+    self._changed:clear()
+  end
+end
+
+-- A child is dead, and so many are left.
+local function child_died(self, g, left)
+  if not core.outcome(g) then fail(self, core.failure(g), g.traceback, g) end
+  local waiting = self._waiting
+  if waiting and left == 0 then
+    self._waiting = nil
+    core.unpark(waiting)
+  end
+  changed(self)
+end
+
+-- ---- The end ----
+
+-- One wait for the children. What is sent meanwhile is held.
+local function outlast(self, held)
+  self._waiting = core.getcurrent()
+  local woken, what = core.outlast(WAITS_FOR, held)
+  self._waiting = nil
+  if woken then return end
+  local deadlock = woken == nil and what
+  if deadlock then self._kills = self._kills + 1 end
+  if woken == nil and not deadlock then
+    fail(self, core.InvalidSwitchError("somebody switched into a greenlet that was waiting"))
+  elseif not self._cancelled then
+    fail(self, deadlock and core.loop_exit() or core.take_held(held))
+  elseif deadlock or core.KeyboardInterrupt:class_of(what) then
+    kill_children(self) -- whoever presses Ctrl-C twice has no patience
+  end
+end
+
+-- Wait until all children are dead, whatever happens. The first error that is
+-- sent ends the scope, if nothing has before; the others wait their turn.
+local function settle(self)
+  local held = {}
+  while members_count(self._members) > 0 and self._kills < MOST_KILLS do
+    outlast(self, held)
+  end
+  core.pend(held)
+  if self._kills == MOST_KILLS then fail(self, core.loop_exit()) end
+end
+
+-- An error on its own does not say what else has failed. One that nobody will
+-- look at is reported as well.
+local function add_others(err, others)
+  local all = { table.unpack(err.others or {}) }
+  for _, other in ipairs(others) do all[#all + 1] = other.err end
+  err.others = all
+end
+
+local function report(other)
+  if other.g then
+    core.report_failure(other.g)
+  else
+    core.loop:run_callback(core.callback_failed, "greenlet.scope", other.err, other.traceback)
+  end
+end
+
+local function tell_others(err, others)
+  local told = core.class:class_of(err) and core.pcall(add_others, err, others)
+  if told and (Cancelled:class_of(err) or not core.is_exit(err)) then return end
+  for _, other in ipairs(others) do report(other) end
+end
+
+-- The body is over, well or by an error.
+local function body_ended(self, ok, err, traceback)
+  self._body = false
+  core.forget(self._token)
+  if ok then return end
+  if rawequal(err, self._token) then
+    -- What failed in scopes inside this one when it was ended.
+    for _, other in ipairs(err.others or {}) do fail(self, other) end
+  elseif is_kill(err) then
+    fail_with_kill(self, err, traceback)
+  else
+    fail(self, err, traceback)
+  end
+end
+
+local function close(self)
+  self._ended = true
+  if self._timer then self._timer:cancel() end
+  if self._abandoned then core.remove_link(self._owner, self._abandoned) end
+  changed(self)
+end
+
+local function finish(self)
+  settle(self)
+  close(self)
+  local errors = self._errors
+  if #errors == 0 then return end
+  local first = table.remove(errors, 1)
+  if #errors > 0 then tell_others(first.err, errors) end
+  core.raise_again(first.err, first.traceback)
+end
+
+-- The scope is left without its end having been seen to: a coroutine that it was
+-- in was closed, or something failed that must not.
+function Scope:__close(err)
+  if self._ended then return end
+  if self._body then
+    body_ended(self, err == nil, err)
+    cancel(self)
+  elseif err ~= nil then
+    fail(self, err)
+  end
+  finish(self)
+end
+
+-- ---- Methods ----
+
+local function check_self(self, name)
+  if not Scope:class_of(self) then
+    core.argerror(0, name, "Scope expected, got " .. core.typename(self))
+  end
+end
+
+--- Start a child: f(...) in a greenlet.
+-- @param f callable
+-- @return the Greenlet
+-- @raise bad argument; an error when the scope has ended or is being ended
+function Scope:spawn(f, ...)
+  check_self(self, "spawn")
+  if not core.callable(f) then
+    core.argerror(1, "spawn", "function expected, got " .. core.typename(f))
+  end
+  if self._ended then core.argerror(0, "spawn", "the scope has ended") end
+  if self._cancelled then
+    core.checkpoint() -- the kill that is on its way to the body, or to a child
+    core.argerror(0, "spawn", "the scope is being ended")
+  end
+  local g = core.Greenlet.spawn(f, ...)
+  members_add(self._members, g)
+  return g
+end
+
+--- End the scope: kill the children, and f if that is still running. Does not
+-- wait. No effect on a scope that is being ended already.
+-- @param err what the scope raises; nil: nothing, it returns
+function Scope:cancel(err)
+  check_self(self, "cancel")
+  if self._ended or self._cancelled then return end
+  if err ~= nil then
+    fail(self, core.instantiate(err))
+  else
+    cancel(self)
+  end
+end
+
+-- Is nobody else in the scope than the current greenlet?
+local function alone(self, current)
+  local count = members_count(self._members)
+  if members_has(self._members, current) then count = count - 1 end
+  return count == 0 and (not self._body or current == self._owner)
+end
+
+--- Ask everybody to come to an end: set s.stopping, wait, and then kill.
+-- @param grace seconds to wait, a Timeout, or nil for ever
+-- @return true if all others ended by themselves, else false
+function Scope:shutdown(grace)
+  check_self(self, "shutdown")
+  core.check_time(grace, 1, "shutdown")
+  if self._ended then return true end
+  core.check_may_wait()
+  self.stopping:set()
+  self._changed = self._changed or core.module.event.Event()
+  local current, left = core.getcurrent(), core.time_left(grace)
+  while not alone(self, current) do
+    if not self._changed:wait(left()) then
+      cancel(self, current == self._owner)
+      return false
+    end
+  end
+  return true
+end
+
+function Scope:__tostring()
+  local state = self._ended and "ended" or self._cancelled and "being ended" or "open"
+  return ("<Scope at %p: %s, %d children>"):format(self, state, members_count(self._members))
+end
+
+-- ---- Opening ----
+
+local function check_options(options)
+  if options == nil then return end
+  if type(options) ~= "table" then
+    core.argerror(2, "scope", "table expected, got " .. core.typename(options))
+  end
+  for name in pairs(options) do
+    if name ~= "timeout" then
+      core.argerror(2, "scope", ("unknown option '%s'"):format(core.tostring(name)))
+    end
+  end
+  core.check_time(options.timeout, 2, "scope")
+end
+
+local function start_timer(self, timeout)
+  local timer = core.Timeout:class_of(timeout) and timeout or core.Timeout(timeout)
+  if timer.pending then return end -- somebody else's: it will be raised, and no more
+  timer:start()
+  self._timer = timer
+end
+
+-- A coroutine may be left to itself, with the scope in it, when its greenlet ends.
+local function note_coroutine(self)
+  self._co = coroutine.running()
+  if self._owner == core.main() then return end
+  self._abandoned = function() cancel(self) end
+  core.link_quietly(self._owner, self._abandoned)
+end
+
+local function open(timeout)
+  local self = Scope()
+  self._owner = core.getcurrent()
+  self._token = Cancelled("the scope is being ended")
+  self._errors = {}
+  self._kills = 0
+  self._members = core.members(function(g, left) child_died(self, g, left) end, nil, true)
+  self._body = true
+  self.stopping = core.module.event.Event()
+  if timeout ~= nil then start_timer(self, timeout) end
+  if core.in_coroutine() then note_coroutine(self) end
+  return self
+end
+
+local function leave(self, origin, ok, ...)
+  body_ended(self, ok, (...), origin[1])
+  finish(self)
+  if ok then return ... end
+end
+
+--- Call f(s), and do not return before all greenlets are dead that s:spawn has
+-- started. The first error, of f or of a greenlet, kills the others and is raised
+-- when they are dead; so does a kill of the caller. What else fails is listed in
+-- err.others if err is an object, else reported.
+-- @param f callable
+-- @param options table: timeout, seconds or a Timeout, raised when it expires
+-- @return what f returns; nothing when s:cancel() has ended it
+-- @raise the first error; Timeout; what the caller is killed with
+-- @usage greenlet.scope(function(s)
+--   for _, url in ipairs(urls) do s:spawn(fetch, url) end
+-- end, {timeout = 10})
+local function scope(f, options)
+  if not core.callable(f) then
+    core.argerror(1, "scope", "function expected, got " .. core.typename(f))
+  end
+  check_options(options)
+  core.check_may_wait()
+  local origin = {}
+  local self <close> = open(options and options.timeout)
+  return leave(self, origin, core.xpcall(f, function(err)
+    if not is_kill(err) then origin[1] = core.full_traceback(err) end
+    return err
+  end, self))
+end
+
+return scope
