@@ -238,6 +238,13 @@ void *greenlet_first_error(const struct greenlet *greenlet) {
   return greenlet->errors ? greenlet->errors->error : NULL;
 }
 
+size_t greenlet_count_errors(const struct greenlet *greenlet) {
+  size_t count = 0;
+  for (const struct pending *pending = greenlet->errors; pending; pending = pending->next)
+    count++;
+  return count;
+}
+
 static void *take(struct pending **place) {
   struct pending *pending = *place;
   void *error = pending->error;

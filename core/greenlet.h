@@ -159,6 +159,9 @@ bool greenlet_retract_error(struct greenlet *greenlet, const void *error);
 /* The oldest pending error, left where it is; NULL if there is none. */
 void *greenlet_first_error(const struct greenlet *greenlet);
 
+/* How many are pending. */
+size_t greenlet_count_errors(const struct greenlet *greenlet);
+
 /* Wait until the greenlet is dead; as waiter_park and waiter_begin. */
 int greenlet_join(struct greenlet *greenlet, double seconds);
 int greenlet_begin_join(struct greenlet *greenlet, double seconds);

@@ -93,10 +93,7 @@ static int core_pend(lua_State *L) {
 static int core_forget(lua_State *L) {
   struct runtime *rt = l_runtime(L);
   struct greenlet *current = rt->hub.current;
-  size_t count = 0;
-  for (struct list *node = current->errors.next; node != &current->errors; node = node->next)
-    count++;
-  while (count-- > 0) {
+  for (size_t count = greenlet_count_errors(current); count > 0; count--) {
     void *error = greenlet_take_error(current);
     push_value(L, error);
     if (lua_rawequal(L, 1, -1))
