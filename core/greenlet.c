@@ -26,7 +26,6 @@ void greenlet_init(struct greenlet *greenlet, struct hub *hub,
   stack_init(&greenlet->stack, false);
   list_init(&greenlet->links);
   list_init(&greenlet->join.node);
-  list_init(&greenlet->timeouts);
   list_init(&greenlet->all);
 }
 
@@ -188,8 +187,8 @@ static void tell_links(struct greenlet *greenlet) {
 }
 
 static void stop_timeouts(struct greenlet *greenlet) {
-  while (!list_empty(&greenlet->timeouts)) {
-    struct timeout *timeout = container_of(greenlet->timeouts.next, struct timeout, node);
+  while (greenlet->timeouts) {
+    struct timeout *timeout = greenlet->timeouts;
     timeout_stop(timeout);
     if (timeout->dropped)
       timeout->dropped(timeout);
@@ -199,7 +198,7 @@ static void stop_timeouts(struct greenlet *greenlet) {
 static void die(struct greenlet *greenlet) {
   greenlet->state = GREENLET_DEAD;
   delist(greenlet);
-  if (!list_empty(&greenlet->timeouts))
+  if (greenlet->timeouts)
     stop_timeouts(greenlet);
   if (greenlet->errors)
     drop_errors(greenlet);

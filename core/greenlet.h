@@ -54,6 +54,7 @@ enum greenlet_state {
 extern char greenlet_exit[1];
 
 struct pending;
+struct timeout;
 
 /* What a switch needs comes first, within two cache lines. */
 struct greenlet {
@@ -78,7 +79,7 @@ struct greenlet {
   struct list links;           /* told of the death */
   struct link join;            /* this one's own node in another's links, or in a
                                   list of those who wait (waitlist.h, choice.h) */
-  struct list timeouts;        /* started by it */
+  struct timeout *timeouts;    /* started by it */
   struct list all;             /* node of hub->greenlets, while begun or ready */
 };
 

@@ -6,9 +6,23 @@
 #include "core/greenlet.h"
 #include "core/hub.h"
 
+static void unlist(struct timeout *timeout) {
+  *timeout->link = timeout->next;
+  if (timeout->next)
+    timeout->next->link = timeout->link;
+}
+
+static void enlist(struct timeout *timeout, struct timeout **head) {
+  timeout->next = *head;
+  if (timeout->next)
+    timeout->next->link = &timeout->next;
+  timeout->link = head;
+  *head = timeout;
+}
+
 static void expire(struct timer *timer) {
   struct timeout *timeout = container_of(timer, struct timeout, timer);
-  list_remove(&timeout->node);
+  unlist(timeout);
   if (timeout->expired)
     timeout->expired(timeout);
   greenlet_must_kill(timeout->target, timeout->error);
@@ -16,7 +30,6 @@ static void expire(struct timer *timer) {
 
 void timeout_init(struct timeout *timeout) {
   *timeout = (struct timeout){.timer.expire = expire};
-  list_init(&timeout->node);
 }
 
 int timeout_start(struct hub *hub, struct timeout *timeout, double seconds, bool ref) {
@@ -25,7 +38,7 @@ int timeout_start(struct hub *hub, struct timeout *timeout, double seconds, bool
   double at = clock_seconds() + (seconds > 0 ? seconds : 0);
   if (timer_start(&hub->timers, &timeout->timer, at) < 0)
     return -ENOMEM;
-  list_append(&hub->current->timeouts, &timeout->node);
+  enlist(timeout, &hub->current->timeouts);
   return 0;
 }
 
@@ -33,7 +46,7 @@ void timeout_stop(struct timeout *timeout) {
   if (!timeout_pending(timeout))
     return;
   timer_stop(&timeout->target->hub->timers, &timeout->timer);
-  list_remove(&timeout->node);
+  unlist(timeout);
 }
 
 bool timeout_pending(const struct timeout *timeout) {

@@ -8,7 +8,6 @@
 #ifndef CORE_TIMEOUT_H
 #define CORE_TIMEOUT_H
 
-#include "core/list.h"
 #include "core/timer.h"
 
 struct greenlet;
@@ -16,7 +15,8 @@ struct hub;
 
 struct timeout {
   struct timer timer;
-  struct list node;        /* in greenlet->timeouts while started */
+  struct timeout *next;    /* in greenlet->timeouts, while started */
+  struct timeout **link;   /* what points to this one */
   struct greenlet *target;
   void *error;             /* handed to greenlet_must_kill */
   void (*expired)(struct timeout *);

@@ -58,7 +58,7 @@ static bool has_target(const struct greenlet *g) {
 /* Can only somebody who holds it make it run? */
 static bool demotable(const struct pair *pair) {
   const struct greenlet *g = pair->g;
-  if (pair->demoted || pair->dying || timer_active(&g->timer) || !list_empty(&g->timeouts))
+  if (pair->demoted || pair->dying || timer_active(&g->timer) || g->timeouts)
     return false;
   if (g->state == GREENLET_NEW || g->state == GREENLET_SUSPENDED)
     return true;

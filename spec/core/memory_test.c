@@ -308,7 +308,7 @@ static void timers_do_nothing(void) {
   CHECK_EQUAL(watcher_start(&watcher), -ENOMEM);
   CHECK(!watcher.active && hub.active == 0);
   CHECK_EQUAL(timeout_start(&hub, &timeout, 1, true), -ENOMEM);
-  CHECK(!timeout_pending(&timeout) && list_empty(&hub.main.timeouts));
+  CHECK(!timeout_pending(&timeout) && !hub.main.timeouts);
   CHECK_EQUAL(greenlet_ident(&a->greenlet), -ENOMEM);
   CHECK(!greenlet_new(&hub, run_note, NULL));
   fail_no_more();

@@ -212,7 +212,7 @@ static void *run(struct greenlet *greenlet, void *arg) {
 
 static void free_of_links(const struct model *model) {
   CHECK(list_empty(&model->subject->greenlet.join.node));
-  CHECK(list_empty(&model->subject->greenlet.timeouts));
+  CHECK(!model->subject->greenlet.timeouts);
   CHECK(!timeout_pending(&model->timeouts[0]) && !timeout_pending(&model->timeouts[1]));
   CHECK(!model->timer.active && !model->timer.waiter);
 }
