@@ -107,6 +107,7 @@ static int make_thread(lua_State *L) {
 }
 
 static struct pair *pair_new(lua_State *L, struct runtime *rt) {
+  l_check_started(L, rt);
   if (stack_reserve(&rt->hub.stacks) < 0) /* without a slot at all it could never run */
     luaL_error(L, "not enough memory");
   struct pair *pair = l_new(L, sizeof *pair); /* beside its thread */

@@ -95,6 +95,7 @@ static int l_runtime_gc(lua_State *L) {
   if (!rt->started || rt->hub.current != &rt->hub.main)
     return 0;
   rt->started = false;
+  rt->track_tree = false; /* later finalizers may spawn */
   free_pairs(rt);
   l_trail_term(&rt->trail);
   hub_term(&rt->hub);
