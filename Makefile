@@ -143,12 +143,30 @@ BUSTED       = $(LUA) /usr/bin/busted --output=plainTerminal
 INSIDE_SPECS  = $(sort $(dir $(wildcard spec/lua_binding/*_spec.lua spec/regress/*_spec.lua)))
 OUTSIDE_SPECS = $(sort $(dir $(wildcard spec/cmd/*_spec.lua))) $(wildcard spec/*_spec.lua)
 
+# What the Lua specs run, tags of those that cannot be run so, and how many times
+# longer things may take. The tags: stock, which loads the module into a stock
+# lua; memory, about limits of it; leaks, ends with memory in use on purpose;
+# asan and valgrind, what these cannot run.
+PROGRAM  = $(abspath $(BUILD)/greenlua)
+WITHOUT  =
+PATIENCE = 1
+
 .PHONY: test-lua
 test-lua: $(BUILD)/packages-test all ## run the Lua specs
-	@export GREENLUA=$(abspath $(BUILD)/greenlua); status=0; \
-	$(if $(strip $(INSIDE_SPECS)),$(BUSTED) --lua=$$GREENLUA $(INSIDE_SPECS) || status=1;) \
-	$(if $(strip $(OUTSIDE_SPECS)),$(BUSTED) $(OUTSIDE_SPECS) || status=1;) \
+	@export GREENLUA=$(PROGRAM) SPEC_PATIENCE=$(PATIENCE); status=0; \
+	busted="$(BUSTED) $(WITHOUT:%=--exclude-tags=%)"; \
+	$(if $(strip $(INSIDE_SPECS)),$$busted --lua=$$GREENLUA $(INSIDE_SPECS) || status=1;) \
+	$(if $(strip $(OUTSIDE_SPECS)),$$busted $(OUTSIDE_SPECS) || status=1;) \
 	exit $$status
+
+# The C tests have each of these modes in themselves.
+SLOTS = 1 2 4 64
+.PHONY: slots
+slots: ## run the Lua specs and examples with 1, 2, 4, 64 stacks, and with stacks that move at every switch
+	@status=0; for slots in $(SLOTS); do echo "== $$slots stacks"; \
+	  GREENLUA_STACK_SLOTS=$$slots $(MAKE) --no-print-directory test-lua || status=1; \
+	done; echo "== stacks that move"; \
+	GREENLUA_STACK_MOVE=1 $(MAKE) --no-print-directory test-lua || status=1; exit $$status
 
 .PHONY: layers
 layers: ## check that no layer includes one above it
@@ -158,20 +176,46 @@ layers: ## check that no layer includes one above it
 	  grep -vE '#include *"(cmd/[a-z_]+\.h|lua_binding/binding\.h|lua\.h|lauxlib\.h|lualib\.h)"'
 	@echo "layers: core, lua_binding and cmd include nothing above them"
 
+ASAN = BUILD=$(BUILD)/asan CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=address"
 .PHONY: asan
 asan: $(BUILD)/packages-test ## run the tests under AddressSanitizer
-	$(MAKE) BUILD=$(BUILD)/asan CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=address" $(CHECKED)
+	$(MAKE) $(ASAN) $(CHECKED)
+
+# Which Lua suites the two targets below run: test-lua or slots.
+LUA_SUITES = test-lua
+
+# What a move takes there grows with the size of the stack.
+.PHONY: asan-lua
+asan-lua: $(BUILD)/packages-test ## run the Lua specs under AddressSanitizer (LUA_SUITES=slots: in all modes)
+	ASAN_OPTIONS=allocator_may_return_null=1 GREENLUA_STACK_SIZE=1m \
+	  $(MAKE) $(ASAN) WITHOUT=stock,memory,leaks,asan PATIENCE=10 $(LUA_SUITES)
 
 .PHONY: ubsan
 ubsan: $(BUILD)/packages-test ## run the tests under UndefinedBehaviorSanitizer
 	$(MAKE) BUILD=$(BUILD)/ubsan CFLAGS="-O1 -g -fsanitize=undefined -fno-sanitize-recover=all" \
 	  $(CHECKED) test-lua
 
+MEMCHECK = valgrind --quiet --error-exitcode=99 --leak-check=full --child-silent-after-fork=yes
+VALGRIND = BUILD=$(BUILD)/valgrind CFLAGS="-O1 -g -DGREENLUA_VALGRIND"
 .PHONY: valgrind
 valgrind: $(BUILD)/packages-check ## run the tests under valgrind
-	$(MAKE) BUILD=$(BUILD)/valgrind CFLAGS="-O1 -g -DGREENLUA_VALGRIND" STRESS="1 60" \
-	  RUN="valgrind --quiet --error-exitcode=99 --leak-check=full --child-silent-after-fork=yes" \
-	  $(CHECKED)
+	$(MAKE) $(VALGRIND) STRESS="1 60" RUN="$(MEMCHECK)" $(CHECKED)
+
+# The specs run a command that runs the program under valgrind: by the name `lua`,
+# if that is what they call it. Lua points into the middle of its threads.
+MEMCHECK_LUA   = $(MEMCHECK) --show-leak-kinds=definite --errors-for-leak-kinds=definite
+UNDER_VALGRIND = $(abspath $(BUILD))/valgrind/under
+.PHONY: valgrind-lua
+valgrind-lua: $(BUILD)/packages-check ## run the Lua specs under valgrind (a quarter of an hour)
+	@mkdir -p $(UNDER_VALGRIND)
+	@ln -sf ../greenlua $(UNDER_VALGRIND)/lua
+	@ln -sf ../greenlua $(UNDER_VALGRIND)/greenlua
+	@printf '#!/bin/sh\nPATH=%s:$$PATH exec %s $${0##*/} "$$@"\n' \
+	  $(UNDER_VALGRIND) '$(MEMCHECK_LUA)' >$(UNDER_VALGRIND)/run
+	@chmod +x $(UNDER_VALGRIND)/run && mkdir -p $(UNDER_VALGRIND)/bin
+	@ln -sf ../run $(UNDER_VALGRIND)/bin/greenlua
+	$(MAKE) $(VALGRIND) PROGRAM=$(UNDER_VALGRIND)/bin/greenlua WITHOUT=stock,memory,leaks,valgrind \
+	  PATIENCE=20 $(LUA_SUITES)
 
 .PHONY: clang
 clang: $(BUILD)/packages-check ## build with clang, warnings being errors, and run the C tests

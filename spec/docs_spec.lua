@@ -47,6 +47,9 @@ describe("docs/embedding.md", function()
 
   it("has programs", function() assert.is_true(#programs >= 2) end)
 
+end)
+
+describe("docs/embedding.md in a stock Lua #stock", function()
   local directory = run.resolve(run.greenlua):match("^(.*)/")
   markdown.describe("docs/embedding.md", run.stock, 2, { LUA_CPATH = directory .. "/?.so;;" })
 end)

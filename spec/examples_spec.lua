@@ -8,7 +8,9 @@ local markdown = require "spec.markdown"
 
 local PROGRAM = os.getenv("GREENLUA") or "build/greenlua"
 local EXAMPLES = "scripts/examples/"
-local SECONDS = 5 -- no example may take longer; `timeout` ends it with status 124
+-- No example may take longer; `timeout` ends it with status 124.
+local patience = require "spec.patience"
+local SECONDS = 5 * patience
 
 local function quote(text) return "'" .. text:gsub("'", "'\\''") .. "'" end
 
@@ -205,12 +207,12 @@ describe_example("philosophers.lua", function(example)
     end
   end
 
-  it("lets everybody eat", function() assert_all_ate(7, 5, "7 0.3") end)
+  it("lets everybody eat", function() assert_all_ate(7, 5, "7 " .. 0.3 * patience) end)
 
   for _, way in ipairs { "--order", "--waiter", "--patience" } do
-    it("lets everybody eat with " .. way, function() assert_all_ate(4, 2, way .. " 4 0.2") end)
+    it("lets everybody eat with " .. way, function() assert_all_ate(4, 2, way .. " 4 " .. 0.2 * patience) end)
     it("feeds two, who share both forks, with " .. way, function()
-      assert_all_ate(2, 1, way .. " 2 0.1")
+      assert_all_ate(2, 1, way .. " 2 " .. 0.1 * patience)
     end)
   end
 

@@ -6,6 +6,7 @@
 local greenlet = require "greenlet"
 local busted = require "busted"
 local lfs = require "lfs"
+local patience = require "spec.patience"
 
 local helper = {}
 
@@ -13,9 +14,9 @@ local helper = {}
 
 helper.TICK = 0.001      -- the shortest sleep that needs the loop's clock
 helper.SHORT = 0.01      -- clearly later than TICK
-helper.LATER = 0.1       -- a timeout before which what takes TICKs is over, on a busy machine too
+helper.LATER = 0.1 * patience -- a timeout before which what takes TICKs is over, on a busy machine too
 helper.NEVER = 1000      -- a wait that no spec sits out
-helper.GENEROUS = 10     -- no machine is so slow: the one bound on how long a thing may take
+helper.GENEROUS = 10 * patience -- no machine is so slow: the one bound on how long a thing may take
 
 -- What is known about the run. busted loads this file anew for every spec file, but
 -- keeps its own table.
@@ -264,7 +265,7 @@ function helper.run(script, options)
   for name, value in pairs(options.env or {}) do
     command[#command + 1] = quoted(name .. "=" .. value)
   end
-  command[#command + 1] = "timeout 20"
+  command[#command + 1] = ("timeout %d"):format(20 * patience)
   command[#command + 1] = quoted(options.program or helper.program())
   command[#command + 1] = options.flags or ""
   command[#command + 1] = quoted(files.script)

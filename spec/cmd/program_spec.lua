@@ -152,7 +152,8 @@ describe("greenlua", function()
         print "not run"]] }, "", 5)
     end)
 
-    it("runs finalizers when told to close", function()
+    -- On a stack of the hub, which can therefore not be freed.
+    it("runs finalizers when told to close #leaks", function()
       check({ script = [[
         setmetatable({}, { __gc = function() print "finalizer" end })
         greenlet.spawn(function() greenlet.sleep(0.01) os.exit(6, true) end)
@@ -289,8 +290,8 @@ describe("greenlua", function()
       assert.equal(0, result.status)
     end)
 
-    -- Here no library can be loaded by name.
-    it("works without readline", function()
+    -- Here no library can be loaded by name. AddressSanitizer's must come first of all.
+    it("works without readline #asan", function()
       local result = greenlua {
         files = { ["none.c"] = "void *dlopen(void) { return 0; }\n" },
         shell = "${CC:-cc} -w -shared -fPIC -o none.so none.c && LD_PRELOAD=$PWD/none.so lua -i",

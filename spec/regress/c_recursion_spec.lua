@@ -8,7 +8,7 @@
 local helper = require "spec.helper"
 
 local function prints(expected, script)
-  local out, err, status = helper.run(script)
+  local out, err, status = helper.run(script, { env = { GREENLUA_STACK_SIZE = "" } })
   assert.equal("", err)
   assert.equal(expected, out)
   assert.equal(0, status)

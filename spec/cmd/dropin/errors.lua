@@ -64,7 +64,7 @@ add {
   { "error: a bad argument to a method", script = "('x'):rep({})" },
   { "error: a bad argument to self", script = "string.rep(nil)\n" },
   { "error: a string that is too large", script = "print(('x'):rep(1 << 62))" },
-  { "error: no memory", script = [[
+  { "error: no memory #memory", script = [[
     print(pcall(io.read, 1 << 46))
     io.read(1 << 46)]] },
   { "error: assert", script = "assert(false)" },
@@ -233,10 +233,10 @@ add {
   { "os.exit: runs no finalizers", e = [[
     setmetatable({}, { __gc = function() print('gc') end })
     os.exit(0)]] },
-  { "os.exit: true runs finalizers", e = [[
+  { "os.exit: true runs finalizers #leaks", e = [[
     setmetatable({}, { __gc = function() print('gc') end })
     os.exit(5, true)]] },
-  { "os.exit: true closes variables", script = [[
+  { "os.exit: true closes variables #leaks", script = [[
     local function f()
       local a <close> = setmetatable({}, { __close = function(_, e) print('close a', e) end })
       local b <close> = setmetatable({}, { __close = function(_, e) print('close b', e) end })
@@ -248,7 +248,7 @@ add {
     local a <close> = setmetatable({}, { __close = print })
     os.exit(6, false)]] },
   { "os.exit: in a coroutine", e = "coroutine.wrap(function() os.exit(7) end)()" },
-  { "os.exit: in a coroutine, closing", e = [[
+  { "os.exit: in a coroutine, closing #leaks", e = [[
     setmetatable({}, { __gc = function() print('gc') end })
     coroutine.wrap(function() os.exit(7, true) end)()]] },
   { "os.exit: under pcall", e = "pcall(os.exit, 8) print('not here')" },
