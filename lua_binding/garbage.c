@@ -101,8 +101,8 @@ static bool push_holder(lua_State *L, int idx, int nth) {
     return l_push_selected(L, idx, nth);
   if (nth > 1 || lua_isnil(L, idx))
     return false;
-  l_push_hidden(L, idx);
-  return lua_isuserdata(L, -1);
+  lua_pushvalue(L, idx);
+  return true;
 }
 
 /* Have the object on top hold the handle of the waiter. */

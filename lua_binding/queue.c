@@ -56,7 +56,7 @@ static bool hand(lua_State *L, struct l_queue *queue) {
   return turn.taken;
 }
 
-void l_queue_admit(lua_State *L, struct l_queue *queue, int object) {
+void l_queue_admit(lua_State *L, struct l_queue *queue, int state) {
   struct l_turn turn = {.what = TURN_ITEM, .L = L};
   while (!list_empty(&queue->putters) && queue->count + queue->reserved < queue->limit) {
     if (queue->order == ORDER_SORTED) {
@@ -65,7 +65,7 @@ void l_queue_admit(lua_State *L, struct l_queue *queue, int object) {
       notify_first(&queue->putters, &turn);
     } else if (queue->count < queue->capacity) {
       notify_first(&queue->putters, &turn);
-      l_items_put(L, queue, object);
+      l_items_put(L, queue, state);
       queue->unfinished++;
     } else {
       return;
@@ -81,11 +81,12 @@ void l_queue_tell_shut(struct l_queue *queue) {
     notify_first(&queue->waitable.waiters, &turn);
 }
 
-static void serve(lua_State *L, struct l_queue *queue) {
+/* Hand items that are there to those who wait for them. */
+static void serve(lua_State *L, struct l_queue *queue, int state) {
   while (queue->count > 0 && !list_empty(&queue->waitable.waiters)) {
-    l_items_peek(L, queue, 1);
+    l_items_peek(L, queue, state);
     if (hand(L, queue))
-      l_items_take(L, queue, 1);
+      l_items_take(L, queue, state);
     lua_pop(L, 1);
   }
 }
@@ -107,18 +108,18 @@ bool l_queue_can_get(const struct l_queue *queue) {
 
 /* An item will lie in the ring: make room, tell the links. True if something was
  * done about it, so that finalizers may have run. */
-static bool prepare_ring(lua_State *L, struct l_queue *queue, int object, bool *told) {
+static bool prepare_ring(lua_State *L, struct l_queue *queue, int state, bool *told) {
   if (queue->count == queue->capacity) {
-    l_items_grow(L, queue, object);
+    l_items_grow(L, queue, state);
     return true;
   }
   if (!queue->waitable.linked || *told)
     return false;
-  l_tell_links(L, object);
+  l_tell_links(L, state);
   return *told = true;
 }
 
-enum l_tried l_queue_put(lua_State *L, struct l_queue *queue, int object) {
+enum l_tried l_queue_put(lua_State *L, struct l_queue *queue, int state) {
   bool told = false, sorted = queue->order == ORDER_SORTED;
   bool ring = !sorted && !l_queue_is_channel(queue);
   do {
@@ -126,23 +127,23 @@ enum l_tried l_queue_put(lua_State *L, struct l_queue *queue, int object) {
       return TRIED_SHUT;
     if (!l_queue_can_put(queue))
       return TRIED_WAIT;
-  } while (ring && prepare_ring(L, queue, object, &told));
+  } while (ring && prepare_ring(L, queue, state, &told));
   if (sorted) {
     queue->reserved++;
     return TRIED_DONE;
   }
   if (list_empty(&queue->waitable.waiters) || !hand(L, queue))
-    l_items_put(L, queue, object);
+    l_items_put(L, queue, state);
   queue->unfinished++;
   return TRIED_DONE;
 }
 
-enum l_tried l_queue_get(lua_State *L, struct l_queue *queue, int object) {
+enum l_tried l_queue_get(lua_State *L, struct l_queue *queue, int state) {
   struct l_turn turn = {.what = TURN_ITEM, .L = L};
   if (queue->count > 0) {
-    l_items_take(L, queue, object);
+    l_items_take(L, queue, state);
     if (!list_empty(&queue->putters))
-      l_queue_admit(L, queue, object);
+      l_queue_admit(L, queue, state);
     return TRIED_DONE;
   }
   if (l_queue_is_channel(queue) && !list_empty(&queue->putters)) {
@@ -154,18 +155,18 @@ enum l_tried l_queue_get(lua_State *L, struct l_queue *queue, int object) {
 
 /* ---- Reserved places ---- */
 
-void l_queue_settle(lua_State *L, struct l_queue *queue) {
-  l_queue_admit(L, queue, 1);
+void l_queue_settle(lua_State *L, struct l_queue *queue, int state) {
+  l_queue_admit(L, queue, state);
   if (queue->shut)
     l_queue_tell_shut(queue);
 }
 
-void l_queue_sorted_in(lua_State *L, struct l_queue *queue, int place) {
+void l_queue_sorted_in(lua_State *L, struct l_queue *queue, int state, int place) {
   lua_pushboolean(L, false);
   lua_setfield(L, place, "reserved");
   queue->count++;
   queue->reserved--;
   queue->unfinished++;
-  serve(L, queue);
-  l_queue_settle(L, queue);
+  serve(L, queue, state);
+  l_queue_settle(L, queue, state);
 }

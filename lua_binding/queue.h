@@ -25,7 +25,7 @@
 enum l_order {
   ORDER_FIFO,
   ORDER_LIFO,
-  ORDER_SORTED, /* sorted.c; the comparisons are queue.lua's */
+  ORDER_SORTED, /* sorted.c */
 };
 
 struct l_queue {
@@ -45,9 +45,9 @@ struct l_queue {
   bool cut;                   /* shut down with the items dropped */
 };
 
-/* The userdata's user values, after UV_FIELDS. */
+/* The userdata's user values, after UV_TABLE. */
 enum {
-  UV_ITEMS = UV_FIELDS + 1, /* a ring; sorted: see sorted.c */
+  UV_ITEMS = UV_TABLE + 1,  /* a ring; sorted: see sorted.c */
   UV_PUT, UV_GET,           /* the closures, whose upvalue 2 is the ring */
   UV_QUEUE_COUNT = UV_GET,
 };
@@ -66,29 +66,35 @@ enum l_tried {
 /* The queue or channel at idx; NULL if there is none. */
 struct l_queue *l_test_queue(lua_State *L, int idx);
 
+/* The one at index 1, which its userdata replaces, or the usual error; and one that
+ * is no channel. */
+struct l_queue *l_check_queue(lua_State *L);
+struct l_queue *l_check_holding(lua_State *L);
+
 /* Is it shut down, with nothing more to come out of it? */
 static inline bool l_queue_drained(const struct l_queue *queue) {
   return queue->shut && queue->count == 0 && (queue->reserved == 0 || queue->cut);
 }
 
-/* Put the item on top (popped if DONE) in the queue at `object`; if its items are
- * sorted, only reserve a place: queue.lua sorts it in. */
-enum l_tried l_queue_put(lua_State *L, struct l_queue *queue, int object);
-/* Push an item of it. */
-enum l_tried l_queue_get(lua_State *L, struct l_queue *queue, int object);
+/* In the functions below `state` is the index of the userdata: not relative to the
+ * top, but it may be an upvalue's. */
+
+/* Put the item on top (popped if DONE) in; if items are sorted only reserve a place. */
+enum l_tried l_queue_put(lua_State *L, struct l_queue *queue, int state);
+/* Push an item, taken out. */
+enum l_tried l_queue_get(lua_State *L, struct l_queue *queue, int state);
 /* Would these come to anything but TRIED_WAIT? */
 bool l_queue_can_put(const struct l_queue *queue);
 bool l_queue_can_get(const struct l_queue *queue);
 
 /* Let those who wait to put use what room there is. */
-void l_queue_admit(lua_State *L, struct l_queue *queue, int object);
+void l_queue_admit(lua_State *L, struct l_queue *queue, int state);
 /* It is shut down: wake those whom that concerns. */
 void l_queue_tell_shut(struct l_queue *queue);
-/* An item has been sorted into the queue at 1; the table at `place` tells that it
- * was reserved. */
-void l_queue_sorted_in(lua_State *L, struct l_queue *queue, int place);
+/* An item has been sorted in; the table at `place` tells that it was reserved. */
+void l_queue_sorted_in(lua_State *L, struct l_queue *queue, int state, int place);
 /* A reserved place is used or given up: let others have what there is. */
-void l_queue_settle(lua_State *L, struct l_queue *queue);
+void l_queue_settle(lua_State *L, struct l_queue *queue, int state);
 
 /* Raise a new Empty, Full or ShutDown. */
 int l_raise_new(lua_State *L, struct runtime *rt, const char *class);
@@ -133,24 +139,23 @@ int l_queue_place(lua_State *L);
 int l_queue_try_place(lua_State *L);
 int l_queue_give_up(lua_State *L);
 
-/* ---- Items: items.c. `object` is the absolute index of the table. ---- */
+/* ---- Items: items.c ---- */
 
-/* Push what holds the items; let the value on top (popped) do that. */
-void l_items_push(lua_State *L, int object);
-void l_items_set(lua_State *L, int object);
+/* Let the value on top (popped) be what holds the items. */
+void l_items_set(lua_State *L, int state);
 /* Make room for one more, at least. May run finalizers. */
-void l_items_grow(lua_State *L, struct l_queue *queue, int object);
+void l_items_grow(lua_State *L, struct l_queue *queue, int state);
 /* Append the item on top (popped), for which there is room. */
-void l_items_put(lua_State *L, struct l_queue *queue, int object);
+void l_items_put(lua_State *L, struct l_queue *queue, int state);
 /* Push the next item: taken out, or left there. There is one. */
-void l_items_take(lua_State *L, struct l_queue *queue, int object);
-void l_items_peek(lua_State *L, const struct l_queue *queue, int object);
+void l_items_take(lua_State *L, struct l_queue *queue, int state);
+void l_items_peek(lua_State *L, const struct l_queue *queue, int state);
 /* The last one has been taken. */
-void l_items_emptied(lua_State *L, struct l_queue *queue, int object);
+void l_items_emptied(lua_State *L, struct l_queue *queue, int state);
 /* Forget all of them, and a ring's memory. */
-void l_items_drop(lua_State *L, struct l_queue *queue, int object);
-/* Copy them to the new queue `copy` at `to`. */
-void l_items_copy(lua_State *L, struct l_queue *queue, int object, struct l_queue *copy, int to);
+void l_items_drop(lua_State *L, struct l_queue *queue, int state);
+/* Copy them to the new queue `copy`, whose userdata is at `to`. */
+void l_items_copy(lua_State *L, struct l_queue *queue, int state, struct l_queue *copy, int to);
 /* To be called when capacity or limit have changed. */
 void l_items_adjust(struct l_queue *queue);
 
@@ -182,7 +187,7 @@ void l_sorted_take(lua_State *L); /* push the first, taken out */
 void l_sorted_peek(lua_State *L); /* or left there */
 void l_sorted_copy(lua_State *L); /* push a copy */
 void l_sorted_clear(lua_State *L); /* forget all */
-/* The queue at 1, if its items are sorted, or the usual error. */
+/* As l_check_queue, one whose items are sorted. */
 struct l_queue *l_check_sorted(lua_State *L);
 void l_open_sorted(lua_State *L, struct runtime *rt);
 
@@ -190,8 +195,8 @@ void l_open_sorted(lua_State *L, struct runtime *rt);
 
 /* Is the value at idx what a greenlet in select waits with? */
 bool l_is_selection(lua_State *L, int idx);
-/* Push the userdata of the nth queue of the selection at idx; false when there
- * are not so many. */
+/* Push what holds who waits for the nth case of the selection at idx; false when
+ * there are not so many. */
 bool l_push_selected(lua_State *L, int idx, int nth);
 
 void l_open_queue(lua_State *L, struct runtime *rt);

@@ -1,6 +1,6 @@
 --- greenlet.queue: queues and channels between greenlets.
--- Waiting, putting and getting are in C; here are the errors, and the order of
--- PriorityQueue.
+-- Here are the errors, and what PriorityQueue does about places that it reserves; the
+-- rest is in C.
 
 local core = ...
 local Queue, PriorityQueue, UnboundQueue = core.Queue, core.PriorityQueue, core.UnboundQueue
@@ -22,46 +22,6 @@ end
 
 -- ---- PriorityQueue ----
 
-local NIL = core.NIL -- what stands for nil in the list of items
-
--- Lists by their first elements, unless they compare by themselves.
-local function less_by_default(a, b)
-  if type(a) == "table" and type(b) == "table" then
-    local meta = core.rawmetatable(a)
-    if not (meta and rawget(meta, "__lt")) then return a[1] < b[1] end
-  end
-  return a < b
-end
-
--- Search a sorted list of `count` for the first place whose item, item_at(place),
--- does not come after `item`; items comes in descending order. Nil when items have
--- moved during a comparison, which may do anything.
-local function search(items, count, item_at, item)
-  local version, less = items[0], items.less or less_by_default
-  local low, high = 1, count + 1
-  while low < high do
-    local middle = (low + high) // 2
-    local other = item_at(middle)
-    if other == NIL then other = nil end
-    local before = less(item, other)
-    if items[0] ~= version then return nil end
-    if before then low = middle + 1 else high = middle end
-  end
-  return low
-end
-
--- The bucket and the place in it where an item belongs: before its equals, and so
--- to leave after them.
-local function find(items, item)
-  local buckets = #items
-  if buckets == 0 or #items[1] == 0 then return buckets, 1 end -- nothing to compare with
-  local which = search(items, buckets, function(i) return items[i][#items[i]] end, item)
-  if not which then return nil end
-  if which > buckets then return buckets, #items[buckets] + 1 end
-  local bucket = items[which]
-  return which, search(items, #bucket, function(i) return bucket[i] end, item)
-end
-
 -- A place that is reserved and not used is given up.
 local Place = {}
 
@@ -76,13 +36,7 @@ end
 --- Put the item where it belongs, for which the place is reserved.
 function core.sort_in(place)
   local closing <close> = place
-  local queue, item = place.queue, place.item
-  local items = core.sorted_items(queue)
-  local bucket, at
-  repeat
-    local version = items[0]
-    bucket, at = find(items, item)
-  until at and core.sorted_insert(queue, item, bucket, at, version, place)
+  core.sorted_insert(place.queue, place.item, place)
 end
 
 --- Put an item in, if that is possible without waiting.
@@ -128,7 +82,7 @@ function PriorityQueue:init(maxsize, items, less)
     core.argerror(2, "PriorityQueue", "table expected, got " .. core.typename(items))
   end
   Queue.init(self, maxsize)
-  core.sorted_items(self).less = less
+  core.sorted_by(self, less)
   if not items then return end
   self.maxsize = nil
   for i = 1, #items do PriorityQueue.put(self, items[i]) end

@@ -19,24 +19,24 @@ struct l_queue *l_test_queue(lua_State *L, int idx) {
   return ours ? (struct l_queue *)waitable : NULL;
 }
 
-/* Of the methods that both have. */
-static struct l_queue *check_any(lua_State *L) {
+static struct l_queue *check(lua_State *L, bool holding) {
+  l_unhide(L, 1);
   struct l_queue *queue = l_test_queue(L, 1);
-  if (!queue)
+  if (!queue || (holding && l_queue_is_channel(queue)))
     luaL_typeerror(L, 1, "queue");
   return queue;
 }
 
-/* A queue that is no channel. */
-static struct l_queue *check(lua_State *L) {
-  struct l_queue *queue = l_test_queue(L, 1);
-  if (!queue || l_queue_is_channel(queue))
-    luaL_typeerror(L, 1, "queue");
-  return queue;
+struct l_queue *l_check_queue(lua_State *L) {
+  return check(L, false);
 }
 
-/* The same for who wakes others: raises when the state is being closed. */
-static struct l_queue *check_living(lua_State *L, struct l_queue *queue) {
+struct l_queue *l_check_holding(lua_State *L) {
+  return check(L, true);
+}
+
+/* For who wakes others: raises when the state is being closed. */
+static struct l_queue *living(lua_State *L, struct l_queue *queue) {
   l_check_started(L, queue->waitable.rt);
   return queue;
 }
@@ -66,6 +66,7 @@ static void bind(lua_State *L, const char *name, lua_CFunction method, lua_CFunc
 
 /* (class) -> object */
 static int allocate(lua_State *L, enum l_order order, const struct l_waitable_type *type) {
+  luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
   lua_createtable(L, 0, 3);
   struct l_queue *queue = l_new_hidden(L, sizeof *queue, UV_QUEUE_COUNT, type);
@@ -79,7 +80,8 @@ static int allocate(lua_State *L, enum l_order order, const struct l_waitable_ty
     bind(L, "put", l_queue_put_method, l_queue_bound_put, UV_PUT);
     bind(L, "get", l_queue_get_method, l_queue_bound_get, UV_GET);
   }
-  lua_getfield(L, 1, "__meta");
+  if (lua_getfield(L, 1, "__meta") != LUA_TTABLE)
+    return luaL_argerror(L, 1, "class expected");
   lua_setmetatable(L, 2);
   lua_settop(L, 2);
   return 1;
@@ -95,8 +97,11 @@ static int allocate_lifo(lua_State *L) {
 
 static int allocate_sorted(lua_State *L) {
   allocate(L, ORDER_SORTED, &queue_type);
+  lua_pushvalue(L, 2);
+  l_unhide(L, 3);
   l_sorted_new(L);
-  l_items_set(L, 2);
+  l_items_set(L, 3);
+  lua_settop(L, 2);
   return 1;
 }
 
@@ -129,11 +134,13 @@ static void set_maxsize(struct l_queue *queue, size_t maxsize) {
 
 /* Queue([maxsize [, items]]): for sorted ones queue.lua puts the items in. */
 static int l_queue_init(lua_State *L) {
-  struct l_queue *queue = check(L);
+  struct l_queue *queue = l_check_holding(L);
   size_t maxsize = check_size(L, 2, 1, "Queue");
   lua_settop(L, 3);
   if (!lua_isnil(L, 3) && !lua_istable(L, 3))
     return l_typeerror(L, 3, 2, "Queue", "table");
+  if (!lua_isnil(L, 3) && queue->order == ORDER_SORTED)
+    return l_argerror(L, 2, "Queue", "items of a PriorityQueue are for its own init");
   if (queue->count > 0 || queue->unfinished > 0 || queue->shut)
     return luaL_error(L, "init of a queue that is in use");
   lua_Integer count = lua_isnil(L, 3) ? 0 : luaL_len(L, 3);
@@ -146,7 +153,7 @@ static int l_queue_init(lua_State *L) {
 }
 
 static int l_channel_init(lua_State *L) {
-  check_any(L);
+  l_check_queue(L);
   if (!lua_isnoneornil(L, 2))
     return l_argerror(L, 1, "Channel", "a channel holds no items: for a size see Queue");
   return 0;
@@ -154,19 +161,22 @@ static int l_channel_init(lua_State *L) {
 
 /*** A queue of the same class with the same items. */
 static int l_queue_copy(lua_State *L) {
-  struct l_queue *queue = check(L);
   lua_settop(L, 1);
-  lua_getmetatable(L, 1);
-  lua_getfield(L, 2, "__class");
-  lua_getfield(L, 3, "__new");
-  lua_pushvalue(L, 3);
+  l_show(L, 1);
+  luaL_getmetafield(L, 1, "__class");
+  struct l_queue *queue = l_check_holding(L);
+  lua_getfield(L, 2, "__new");
+  lua_pushvalue(L, 2);
   lua_call(L, 1, 1);
-  struct l_queue *copy = l_test_queue(L, 4);
-  if (!copy)
-    return luaL_error(L, "the class of the queue makes none");
+  struct l_queue *copy = l_test_queue(L, 3);
+  if (!copy || copy == queue || copy->order != queue->order || copy->maxsize == 0)
+    return luaL_error(L, "the queue's class makes no such queue");
+  lua_pushvalue(L, 3);
+  l_unhide(L, 4);
   l_items_copy(L, queue, 1, copy, 4);
   copy->unfinished = copy->count;
   set_maxsize(copy, queue->maxsize);
+  lua_settop(L, 3);
   return 1;
 }
 
@@ -174,25 +184,25 @@ static int l_queue_copy(lua_State *L) {
 
 /*** How many items there are. */
 static int l_queue_qsize(lua_State *L) {
-  lua_pushinteger(L, (lua_Integer)check_any(L)->count);
+  lua_pushinteger(L, (lua_Integer)l_check_queue(L)->count);
   return 1;
 }
 
 /*** Are there none? */
 static int l_queue_empty(lua_State *L) {
-  lua_pushboolean(L, check_any(L)->count == 0);
+  lua_pushboolean(L, l_check_queue(L)->count == 0);
   return 1;
 }
 
 /*** Is there no room for one more? */
 static int l_queue_full(lua_State *L) {
-  const struct l_queue *queue = check_any(L);
+  const struct l_queue *queue = l_check_queue(L);
   lua_pushboolean(L, queue->count + queue->reserved >= queue->maxsize);
   return 1;
 }
 
 static int get_maxsize(lua_State *L) {
-  const struct l_queue *queue = check(L);
+  const struct l_queue *queue = l_check_holding(L);
   if (queue->maxsize == SIZE_MAX)
     return 0;
   lua_pushinteger(L, (lua_Integer)queue->maxsize);
@@ -201,7 +211,7 @@ static int get_maxsize(lua_State *L) {
 
 /* (queue, maxsize): those who wait for room are let in at once. */
 static int assign_maxsize(lua_State *L) {
-  struct l_queue *queue = check_living(L, check(L));
+  struct l_queue *queue = living(L, l_check_holding(L));
   set_maxsize(queue, check_size(L, 2, 2, "maxsize"));
   l_queue_admit(L, queue, 1);
   while (!list_empty(&queue->putters) && l_queue_can_put(queue)) {
@@ -221,14 +231,14 @@ static lua_Integer length(const struct l_queue *queue, const struct list *links)
 }
 
 static int get_balance(lua_State *L) {
-  const struct l_queue *queue = check_any(L);
+  const struct l_queue *queue = l_check_queue(L);
   lua_pushinteger(L, length(queue, &queue->putters) -
                          length(queue, &queue->waitable.waiters));
   return 1;
 }
 
 static int get_unfinished_tasks(lua_State *L) {
-  lua_pushinteger(L, (lua_Integer)check(L)->unfinished);
+  lua_pushinteger(L, (lua_Integer)l_check_holding(L)->unfinished);
   return 1;
 }
 
@@ -252,11 +262,12 @@ static void push_number_of(lua_State *L, lua_Integer count, const char *what,
 
 /* <Queue at 0x5581: 2 of 2 items, 1 putting> */
 static int l_queue_tostring(lua_State *L) {
-  const struct l_queue *queue = check_any(L);
-  const char *first = l_queue_is_channel(queue) ? ": " : ", ";
   lua_settop(L, 1);
+  l_show(L, 1);
   luaL_getmetafield(L, 1, "__name");
-  lua_pushfstring(L, "<%s at %p", lua_tostring(L, 2), lua_topointer(L, 1));
+  const struct l_queue *queue = l_check_queue(L);
+  const char *first = l_queue_is_channel(queue) ? ": " : ", ";
+  lua_pushfstring(L, "<%s at %p", lua_tostring(L, 2), queue->table);
   push_size(L, queue);
   push_number_of(L, length(queue, &queue->waitable.waiters), "getting", first);
   if (lua_rawlen(L, -1) > 0)
@@ -277,7 +288,7 @@ static int l_queue_tostring(lua_State *L) {
 
 /*** The task that an item stood for is done. */
 static int l_queue_task_done(lua_State *L) {
-  struct l_queue *queue = check_living(L, check(L));
+  struct l_queue *queue = living(L, l_check_holding(L));
   if (queue->unfinished == 0)
     return luaL_error(L, "task_done was called too often");
   if (--queue->unfinished == 0)
@@ -293,7 +304,7 @@ static int joined(lua_State *L, int status, lua_KContext context) {
 
 /*** Wait until all tasks are done: true, or false when the timeout expires. */
 static int l_queue_join(lua_State *L) {
-  struct l_queue *queue = check_living(L, check(L));
+  struct l_queue *queue = living(L, l_check_holding(L));
   struct runtime *rt = queue->waitable.rt;
   struct l_time time = l_check_time(L, 2);
   if (queue->unfinished == 0 || time.seconds == 0) {
@@ -317,7 +328,7 @@ static int l_queue_join(lua_State *L) {
 
 /*** No more puts; gets as long as there are items, or none with `immediate`. */
 static int l_queue_shutdown(lua_State *L) {
-  struct l_queue *queue = check_living(L, check_any(L));
+  struct l_queue *queue = living(L, l_check_queue(L));
   l_tell_links(L, 1);
   queue->shut = true;
   queue->limit = 0;
@@ -335,11 +346,12 @@ static int l_queue_shutdown(lua_State *L) {
 
 /*** An iterator over the items that it gets, until StopIteration or the end. */
 static int l_queue_iter(lua_State *L) {
-  struct l_queue *queue = check_any(L);
+  lua_pushvalue(L, 1);
+  struct l_queue *queue = l_check_queue(L);
   lua_pushlightuserdata(L, queue->waitable.rt);
   l_push_core(L, queue->waitable.rt, "StopIteration");
   lua_pushcclosure(L, l_queue_next, 2);
-  lua_pushvalue(L, 1);
+  lua_insert(L, -2);
   return 2;
 }
 

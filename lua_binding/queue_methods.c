@@ -5,6 +5,10 @@
 
 #include "lua_binding/queue.h"
 
+/* Where the userdata is: the methods that are bound to their queue have it, and its
+ * ring, as upvalues. */
+enum { SELF = 1, BOUND = lua_upvalueindex(1), BOUND_RING = lua_upvalueindex(2) };
+
 static const char GET[] = "get from", PEEK[] = "peek at", PUT[] = "put to";
 
 /* ---- Waiting ---- */
@@ -13,13 +17,6 @@ int l_raise_new(lua_State *L, struct runtime *rt, const char *class) {
   l_push_core(L, rt, class);
   l_instantiate(L);
   return l_error(L);
-}
-
-static struct l_queue *check(lua_State *L) {
-  struct l_queue *queue = l_test_queue(L, 1);
-  if (!queue)
-    luaL_typeerror(L, 1, "queue");
-  return queue;
 }
 
 /* The arguments [block=true [, timeout]] from idx on; 0 seconds: do not wait. */
@@ -59,7 +56,8 @@ static bool served(lua_State *L, struct l_queue *queue, struct l_time *time, int
 
 /* Whoever must wait has looked already. Before it waits, what may run finalizers
  * is done here: true if there is reason to look again. */
-static bool prepare(lua_State *L, struct l_queue *queue, struct l_time *time, bool putting) {
+static bool prepare(lua_State *L, struct l_queue *queue, int state, struct l_time *time,
+                    bool putting) {
   struct runtime *rt = queue->waitable.rt;
   l_enter(L, rt);
   bool tell = putting && queue->waitable.linked && l_queue_is_channel(queue);
@@ -67,7 +65,7 @@ static bool prepare(lua_State *L, struct l_queue *queue, struct l_time *time, bo
     return false;
   l_start_time(L, rt, time);
   if (tell)
-    l_tell_links(L, 1);
+    l_tell_links(L, state);
   return true;
 }
 
@@ -98,7 +96,7 @@ static int put_resumed(lua_State *L, int status, lua_KContext context) {
   return put_waited(L, queue, &time, l_outcome(L, queue->waitable.rt));
 }
 
-static int put(lua_State *L, struct l_queue *queue) {
+static int put(lua_State *L, struct l_queue *queue, int state) {
   struct l_time time = {.seconds = -1};
   struct runtime *rt = queue->waitable.rt;
   if (lua_gettop(L) != L_PUT_ITEM) {
@@ -108,9 +106,9 @@ static int put(lua_State *L, struct l_queue *queue) {
     lua_pushvalue(L, L_PUT_ITEM);
   }
   l_check_started(L, rt);
-  enum l_tried tried = l_queue_put(L, queue, 1);
-  if (tried == TRIED_WAIT && time.seconds != 0 && prepare(L, queue, &time, true)) {
-    tried = l_queue_put(L, queue, 1);
+  enum l_tried tried = l_queue_put(L, queue, state);
+  if (tried == TRIED_WAIT && time.seconds != 0 && prepare(L, queue, state, &time, true)) {
+    tried = l_queue_put(L, queue, state);
     if (tried != TRIED_WAIT)
       l_leave_time(L, rt, &time, 0);
   }
@@ -129,7 +127,7 @@ static int put(lua_State *L, struct l_queue *queue) {
 /* The method of a class that may not be the object's own. */
 static int put_any(lua_State *L, struct l_queue *queue) {
   if (queue->order != ORDER_SORTED)
-    return put(L, queue);
+    return put(L, queue, SELF);
   l_push_core(L, queue->waitable.rt, "sorted_put");
   lua_insert(L, 1);
   lua_call(L, lua_gettop(L) - 1, 0);
@@ -137,12 +135,12 @@ static int put_any(lua_State *L, struct l_queue *queue) {
 }
 
 int l_queue_put_method(lua_State *L) {
-  return put_any(L, check(L));
+  return put_any(L, l_check_queue(L));
 }
 
 /*** Put an item in, without waiting. */
 int l_queue_put_nowait(lua_State *L) {
-  struct l_queue *queue = check(L);
+  struct l_queue *queue = l_check_queue(L);
   luaL_checkany(L, L_PUT_ITEM);
   lua_settop(L, L_PUT_ITEM);
   lua_pushboolean(L, false);
@@ -164,18 +162,18 @@ static int get_resumed(lua_State *L, int status, lua_KContext context) {
   return get_waited(L, queue, &time, l_outcome(L, queue->waitable.rt));
 }
 
-static enum l_tried peek(lua_State *L, struct l_queue *queue) {
+static enum l_tried peek(lua_State *L, struct l_queue *queue, int state) {
   if (queue->count == 0)
     return l_queue_drained(queue) ? TRIED_SHUT : TRIED_WAIT;
-  l_items_peek(L, queue, 1);
+  l_items_peek(L, queue, state);
   return TRIED_DONE;
 }
 
-static enum l_tried get_or_peek(lua_State *L, struct l_queue *queue, bool taking) {
-  return taking ? l_queue_get(L, queue, 1) : peek(L, queue);
+static enum l_tried get_or_peek(lua_State *L, struct l_queue *queue, int state, bool taking) {
+  return taking ? l_queue_get(L, queue, state) : peek(L, queue, state);
 }
 
-static int get(lua_State *L, struct l_queue *queue, bool taking) {
+static int get(lua_State *L, struct l_queue *queue, int state, bool taking) {
   struct l_time time = {.seconds = -1};
   struct runtime *rt = queue->waitable.rt;
   if (lua_gettop(L) != 1) {
@@ -183,9 +181,9 @@ static int get(lua_State *L, struct l_queue *queue, bool taking) {
     lua_settop(L, 3);
   }
   l_check_started(L, rt);
-  enum l_tried tried = get_or_peek(L, queue, taking);
-  if (tried == TRIED_WAIT && time.seconds != 0 && prepare(L, queue, &time, false)) {
-    tried = get_or_peek(L, queue, taking);
+  enum l_tried tried = get_or_peek(L, queue, state, taking);
+  if (tried == TRIED_WAIT && time.seconds != 0 && prepare(L, queue, state, &time, false)) {
+    tried = get_or_peek(L, queue, state, taking);
     if (tried != TRIED_WAIT)
       l_leave_time(L, rt, &time, 0);
   }
@@ -203,35 +201,27 @@ static int get(lua_State *L, struct l_queue *queue, bool taking) {
 }
 
 int l_queue_get_method(lua_State *L) {
-  return get(L, check(L), true);
-}
-
-/* A queue that can hold an item to look at. */
-static struct l_queue *check_holding(lua_State *L) {
-  struct l_queue *queue = check(L);
-  if (l_queue_is_channel(queue))
-    luaL_typeerror(L, 1, "queue");
-  return queue;
+  return get(L, l_check_queue(L), SELF, true);
 }
 
 /*** The next item, which stays in the queue. */
 int l_queue_peek(lua_State *L) {
-  return get(L, check_holding(L), false);
+  return get(L, l_check_holding(L), SELF, false);
 }
 
 /*** Get an item, without waiting. */
 int l_queue_get_nowait(lua_State *L) {
   lua_settop(L, 1);
   lua_pushboolean(L, false);
-  return get(L, check(L), true);
+  return get(L, l_check_queue(L), SELF, true);
 }
 
 /*** Peek, without waiting. */
 int l_queue_peek_nowait(lua_State *L) {
-  struct l_queue *queue = check_holding(L);
+  struct l_queue *queue = l_check_holding(L);
   lua_settop(L, 1);
   lua_pushboolean(L, false);
-  return get(L, queue, false);
+  return get(L, queue, SELF, false);
 }
 
 /* ---- for item in queue:iter() ---- */
@@ -255,11 +245,11 @@ static int next_resumed(lua_State *L, int status, lua_KContext context) {
 }
 
 int l_queue_next(lua_State *L) {
-  struct l_queue *queue = check(L);
+  struct l_queue *queue = l_check_queue(L);
   struct l_time time = {.seconds = -1};
   lua_settop(L, 1);
   l_check_started(L, queue->waitable.rt);
-  enum l_tried tried = l_queue_get(L, queue, 1);
+  enum l_tried tried = l_queue_get(L, queue, SELF);
   if (tried != TRIED_WAIT)
     return tried == TRIED_DONE ? next_item(L) : 0;
   l_enter(L, queue->waitable.rt);
@@ -271,12 +261,10 @@ int l_queue_next(lua_State *L) {
 
 /* ---- The bound methods ---- */
 
-/* A method of this very queue? Its upvalues are the queue and its ring. */
-enum { BOUND_QUEUE = 1, BOUND_RING };
-
+/* The queue, if the method is called for that. The closure holds its userdata. */
 static inline struct l_queue *bound(lua_State *L) {
-  struct l_queue *queue = lua_touserdata(L, lua_upvalueindex(BOUND_QUEUE));
-  return lua_topointer(L, 1) == queue->table ? queue : NULL;
+  struct l_queue *queue = lua_touserdata(L, BOUND);
+  return lua_topointer(L, SELF) == queue->table ? queue : NULL;
 }
 
 int l_queue_bound_put(lua_State *L) {
@@ -285,8 +273,8 @@ int l_queue_bound_put(lua_State *L) {
     return l_queue_put_method(L);
   if (queue->count >= queue->fast || lua_gettop(L) != L_PUT_ITEM ||
       !list_empty(&queue->waitable.waiters) || queue->waitable.linked)
-    return put(L, queue);
-  lua_rawseti(L, lua_upvalueindex(BOUND_RING), l_items_place(queue, queue->count));
+    return put(L, queue, BOUND);
+  lua_rawseti(L, BOUND_RING, l_items_place(queue, queue->count));
   queue->count++;
   queue->unfinished++;
   return 0;
@@ -298,10 +286,10 @@ int l_queue_bound_get(lua_State *L) {
     return l_queue_get_method(L);
   if (queue->count == 0 || lua_gettop(L) != 1 || !list_empty(&queue->putters) ||
       queue->order == ORDER_SORTED)
-    return get(L, queue, true);
-  l_ring_take(L, queue, lua_upvalueindex(BOUND_RING));
+    return get(L, queue, BOUND, true);
+  l_ring_take(L, queue, BOUND_RING);
   if (queue->count == 0)
-    l_items_emptied(L, queue, 1);
+    l_items_emptied(L, queue, BOUND);
   return 1;
 }
 
@@ -316,13 +304,13 @@ static struct l_queue *check_place(lua_State *L, int place) {
 /* core.queue_place(queue, item, block, timeout, place): as put, but only the place
  * is reserved */
 int l_queue_place(lua_State *L) {
-  return put(L, check_place(L, PLACE));
+  return put(L, check_place(L, PLACE), SELF);
 }
 
 /* core.queue_try_place(queue, item, nil, nil, place): false: it would have to wait */
 int l_queue_try_place(lua_State *L) {
   struct l_queue *queue = check_place(L, PLACE);
-  enum l_tried tried = l_queue_put(L, queue, 1);
+  enum l_tried tried = l_queue_put(L, queue, SELF);
   if (tried == TRIED_SHUT)
     return l_raise_new(L, queue->waitable.rt, "ShutDown");
   if (tried == TRIED_DONE)
@@ -337,6 +325,6 @@ int l_queue_give_up(lua_State *L) {
   lua_pushboolean(L, false);
   lua_setfield(L, 2, "reserved");
   queue->reserved--;
-  l_queue_settle(L, queue);
+  l_queue_settle(L, queue, SELF);
   return 0;
 }

@@ -10,6 +10,7 @@
 
 #include "lua_binding/greenlet.h"
 #include "lua_binding/runtime.h"
+#include "lua_binding/waitable.h"
 #include "lua_binding/watcher.h"
 
 enum { DEEPEST = 200 };
@@ -103,6 +104,7 @@ static void push_join(lua_State *L, const struct greenlet *target) {
 static void push_object_wait(lua_State *L, struct pair *pair) {
   const struct wait *wait = &pair->g->wait;
   l_push_waited(L, pair);
+  l_show(L, -1);
   if (!lua_isnil(L, -1)) {
     describe(L, l_rt(pair), wait->what);
     return;

@@ -14,6 +14,7 @@ enum { MOST_CASES = 1 << 14 }; /* each takes two user values of a selection */
 
 /* ---- The cases, as they are given ---- */
 
+/* As Lua's own messages call it. */
 static const char *type_name(lua_State *L, int idx) {
   return luaL_getmetafield(L, idx, "__name") == LUA_TSTRING ? lua_tostring(L, -1)
                                                             : luaL_typename(L, idx);
@@ -34,18 +35,33 @@ static enum l_kind check_kind(lua_State *L, int number, int idx) {
   return bad_case(L, number, "'get', 'put' or 'wait'", text ? name : type_name(L, idx));
 }
 
-struct l_case l_check_case(lua_State *L, int number) {
-  int top = lua_gettop(L);
+/* Push what the case comes to: see select.h. */
+static struct l_case check_case(lua_State *L, int number) {
+  int list = l_given_index(number, GIVEN_LIST), object = list + 1;
   if (lua_rawgeti(L, CASES, number) != LUA_TTABLE)
     bad_case(L, number, "list", type_name(L, -1));
-  lua_rawgeti(L, top + 1, 1);
-  lua_rawgeti(L, top + 1, 2);
-  struct l_case one = {.kind = check_kind(L, number, top + 3)};
-  if (one.kind == KIND_WAIT)
-    return one;
-  one.queue = l_test_queue(L, top + 2);
-  if (!one.queue)
-    bad_case(L, number, "queue", type_name(L, top + 2));
+  lua_rawgeti(L, list, 1);
+  lua_rawgeti(L, list, 2);
+  struct l_case one = {.kind = check_kind(L, number, -1)};
+  lua_pop(L, 1);
+  if (one.kind != KIND_WAIT) {
+    l_unhide(L, object);
+    one.queue = l_test_queue(L, object);
+    if (!one.queue)
+      bad_case(L, number, "queue", type_name(L, object));
+  }
+  if (one.kind == KIND_PUT)
+    lua_rawgeti(L, list, 3);
+  else
+    lua_pushnil(L);
+  lua_pushinteger(L, one.kind);
+  return one;
+}
+
+struct l_case l_given_case(lua_State *L, int number) {
+  struct l_case one = {.kind = (int)lua_tointeger(L, l_given_index(number, GIVEN_KIND))};
+  if (one.kind != KIND_WAIT)
+    one.queue = lua_touserdata(L, l_given_index(number, GIVEN_OBJECT));
   return one;
 }
 
@@ -54,6 +70,7 @@ static int check_cases(lua_State *L) {
   size_t count = lua_rawlen(L, CASES);
   luaL_argcheck(L, count > 0, CASES, "no cases");
   luaL_argcheck(L, count <= MOST_CASES, CASES, "too many cases");
+  luaL_checkstack(L, (int)count * GIVEN_COUNT + LUA_MINSTACK, "too many cases");
   return (int)count;
 }
 
@@ -95,10 +112,10 @@ int l_performed(lua_State *L, enum l_kind kind, int number) {
   return 2;
 }
 
-static enum l_tried put_sorted(lua_State *L, struct l_queue *queue, int object) {
+static enum l_tried put_sorted(lua_State *L, struct l_queue *queue, int state) {
   l_push_core(L, queue->waitable.rt, "sorted_try");
   lua_insert(L, -2);
-  lua_pushvalue(L, object);
+  lua_pushvalue(L, state);
   lua_insert(L, -2);
   lua_call(L, 2, 1);
   bool put = lua_toboolean(L, -1);
@@ -106,14 +123,14 @@ static enum l_tried put_sorted(lua_State *L, struct l_queue *queue, int object) 
   return put ? TRIED_DONE : TRIED_WAIT;
 }
 
-int l_perform(lua_State *L, struct l_case one, int number, int object) {
+int l_perform(lua_State *L, struct l_case one, int number, int state) {
   enum l_tried tried = TRIED_DONE;
   if (one.kind == KIND_GET)
-    tried = l_queue_get(L, one.queue, object);
+    tried = l_queue_get(L, one.queue, state);
   else if (one.kind == KIND_PUT && one.queue->order == ORDER_SORTED)
-    tried = put_sorted(L, one.queue, object);
+    tried = put_sorted(L, one.queue, state);
   else if (one.kind == KIND_PUT)
-    tried = l_queue_put(L, one.queue, object);
+    tried = l_queue_put(L, one.queue, state);
   if (tried == TRIED_SHUT)
     return l_raise_new(L, one.queue->waitable.rt, "ShutDown");
   return tried == TRIED_DONE ? l_performed(L, one.kind, number) : 0;
@@ -121,16 +138,14 @@ int l_perform(lua_State *L, struct l_case one, int number, int object) {
 
 /* Of the ready cases, how many there are, do one. As l_perform. */
 static int perform_one(lua_State *L, struct runtime *rt, int ready) {
-  int left = l_choose(rt, ready);
-  for (int number = 1;; number++) {
-    struct l_case one = l_check_case(L, number);
-    if (l_case_ready(L, one, number) && left-- == 0) {
-      if (one.kind == KIND_PUT)
-        lua_rawgeti(L, TOP + 1, 3);
-      return l_perform(L, one, number, TOP + 2);
-    }
-    lua_settop(L, TOP);
-  }
+  int left = l_choose(rt, ready), number = 0;
+  struct l_case one;
+  do
+    one = l_given_case(L, ++number);
+  while (!l_case_ready(L, one, number) || left-- > 0);
+  if (one.kind == KIND_PUT)
+    lua_pushvalue(L, l_given_index(number, GIVEN_ITEM));
+  return l_perform(L, one, number, l_given_index(number, GIVEN_OBJECT));
 }
 
 /* With the cases, the timeout, and the links if there are any. As l_perform, and
@@ -141,9 +156,8 @@ static int select_now(lua_State *L, struct runtime *rt) {
   struct l_time time = l_check_time(L, TIMEOUT);
   l_check_started(L, rt);
   for (int number = 1; number <= count; number++) {
-    struct l_case one = l_check_case(L, number);
+    struct l_case one = check_case(L, number);
     kinds[one.kind] = true;
-    lua_settop(L, TOP);
     ready += l_case_ready(L, one, number);
   }
   if (kinds[KIND_WAIT] && lua_isnil(L, LINKS))
@@ -169,6 +183,7 @@ static int l_select(lua_State *L) {
   int results = select_now(L, l_runtime(L));
   if (results >= 0)
     return results;
+  lua_settop(L, TOP);
   l_push_core(L, l_runtime(L), "select_linked");
   lua_pushvalue(L, CASES);
   lua_pushvalue(L, TIMEOUT);
@@ -187,10 +202,14 @@ static int core_select_now(lua_State *L) {
 /* core.select_object(cases, number): what a case of kind "wait" waits for; nil for
  * others */
 static int core_select_object(lua_State *L) {
-  int number = (int)luaL_checkinteger(L, 2);
-  if (l_check_case(L, number).kind != KIND_WAIT)
+  luaL_checktype(L, 1, LUA_TTABLE);
+  if (lua_rawgeti(L, 1, luaL_checkinteger(L, 2)) != LUA_TTABLE)
+    return 0; /* they have changed since they were checked, and will be again */
+  lua_rawgeti(L, -1, 2);
+  lua_pushliteral(L, "wait");
+  if (!lua_rawequal(L, -1, -2))
     return 0;
-  lua_pop(L, 1); /* the kind */
+  lua_rawgeti(L, -3, 1);
   return 1;
 }
 

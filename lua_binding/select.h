@@ -9,7 +9,6 @@
 
 enum l_kind { KIND_GET, KIND_PUT, KIND_WAIT };
 
-/* A case as it was given. */
 struct l_case {
   struct l_queue *queue; /* NULL for KIND_WAIT */
   enum l_kind kind;
@@ -19,8 +18,15 @@ struct l_case {
  * when it is to wait. Links: select.lua's, or nil. */
 enum { CASES = 1, SELECTION = CASES, TIMEOUT, LINKS, TOP = LINKS };
 
-/* Push a case, its object and its kind; the usual error if it is none. */
-struct l_case l_check_case(lua_State *L, int number);
+/* Above that, what the cases came to when they were looked at: for each the list
+ * that was given, its object (of queues the userdata), the item of a put, its kind. */
+enum l_given { GIVEN_LIST = 1, GIVEN_OBJECT, GIVEN_ITEM, GIVEN_KIND, GIVEN_COUNT = GIVEN_KIND };
+
+static inline int l_given_index(int number, enum l_given part) {
+  return TOP + (number - 1) * GIVEN_COUNT + (int)part;
+}
+
+struct l_case l_given_case(lua_State *L, int number);
 
 /* Can it be done without waiting? */
 bool l_case_ready(lua_State *L, struct l_case one, int number);
@@ -29,17 +35,17 @@ bool l_case_ready(lua_State *L, struct l_case one, int number);
 int l_choose(struct runtime *rt, int ready);
 
 /*
- * Do it, with the queue at `object`; the item of a put is on top. The number of
+ * Do it, with the queue's userdata at `state`; the item of a put is on top. The number of
  * results, which are pushed: the case's number and the item of a get. 0: it would
  * have to wait after all, because finalizers were faster.
  */
-int l_perform(lua_State *L, struct l_case one, int number, int object);
+int l_perform(lua_State *L, struct l_case one, int number, int state);
 
 /* What is left to do when a case has been served. */
 int l_performed(lua_State *L, enum l_kind kind, int number);
 
-/* Wait until one of the cases, `count`, has happened: for the return of a function
- * that Lua has called. `puts`: are there any among them? */
+/* Wait until one of the `count` cases that are given has happened: for the return
+ * of a function that Lua has called. `puts`: are there any among them? */
 int l_wait_selection(lua_State *L, struct runtime *rt, int count, bool puts,
                      struct l_time *time);
 

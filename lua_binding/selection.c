@@ -26,8 +26,8 @@ struct selection {
   struct selected cases[];
 };
 
-/* The user values of a case: its object; and if there are puts at all, the item,
- * or for a sorted queue the place (queue.lua), with the item in it. */
+/* The user values of a case: its object, of queues the userdata; and if there are
+ * puts at all, the item, or for a sorted queue the place (queue.lua) with it. */
 enum part { OBJECT, ITEM, WIDTH };
 
 static const char selection_kind;
@@ -54,13 +54,10 @@ bool l_push_selected(lua_State *L, int idx, int nth) {
   const struct selection *selection = test(L, idx);
   if (nth > selection->count)
     return false;
-  if (selection->cases[nth - 1].one.queue) {
+  if (selection->cases[nth - 1].one.queue)
     push_part(L, idx, selection, nth, OBJECT);
-    l_push_hidden(L, -1);
-    lua_remove(L, -2);
-  } else {
+  else
     lua_pushvalue(L, idx); /* the object's link holds the greenlet: select.lua */
-  }
   return true;
 }
 
@@ -70,35 +67,33 @@ static bool to_be_sorted(struct l_case one) {
   return one.kind == KIND_PUT && one.queue->order == ORDER_SORTED;
 }
 
-/* The item to put: with case, object and kind on top; push what keeps it. */
-static void push_item(lua_State *L, struct runtime *rt, struct l_case one) {
-  int given = lua_gettop(L) - 2;
-  if (!to_be_sorted(one)) {
-    lua_rawgeti(L, given, 3);
-    return;
+/* Push what keeps the item to put. */
+static void push_item(lua_State *L, struct runtime *rt, struct l_case one, int number) {
+  if (to_be_sorted(one)) {
+    l_push_core(L, rt, "sorted_place");
+    lua_pushvalue(L, l_given_index(number, GIVEN_OBJECT));
   }
-  l_push_core(L, rt, "sorted_place");
-  lua_pushvalue(L, given + 1);
-  lua_rawgeti(L, given, 3);
-  lua_call(L, 2, 1);
+  lua_pushvalue(L, l_given_index(number, GIVEN_ITEM));
+  if (to_be_sorted(one))
+    lua_call(L, 2, 1);
 }
 
+/* Add a case to the selection on top. */
 static void add_case(lua_State *L, struct runtime *rt, struct selection *selection, int number) {
-  struct l_case one = l_check_case(L, number);
+  struct l_case one = l_given_case(L, number);
+  int top = lua_gettop(L);
   selection->cases[number - 1].selection = selection;
   selection->cases[number - 1].one = one;
   if (one.kind == KIND_PUT) {
-    push_item(L, rt, one);
-    if (!lua_setiuservalue(L, TOP + 1, user_value(selection, number, ITEM)))
-      luaL_error(L, "the cases have changed");
+    push_item(L, rt, one, number);
+    lua_setiuservalue(L, top, user_value(selection, number, ITEM));
   }
-  lua_settop(L, TOP + 3); /* up to the object */
-  lua_setiuservalue(L, TOP + 1, user_value(selection, number, OBJECT));
-  lua_settop(L, TOP + 1);
+  lua_pushvalue(L, l_given_index(number, GIVEN_OBJECT));
+  lua_setiuservalue(L, top, user_value(selection, number, OBJECT));
   selection->count = number;
 }
 
-/* Replace the cases by a selection of them. */
+/* Replace the cases, and what they came to, by a selection of them. */
 static struct selection *make(lua_State *L, struct runtime *rt, int count, bool puts) {
   int width = puts ? WIDTH : 1;
   size_t bytes = sizeof(struct selection) + (size_t)count * sizeof(struct selected);
@@ -112,6 +107,7 @@ static struct selection *make(lua_State *L, struct runtime *rt, int count, bool 
   for (int number = 1; number <= count; number++)
     add_case(L, rt, selection, number);
   lua_replace(L, SELECTION);
+  lua_settop(L, TOP);
   return selection;
 }
 
@@ -283,6 +279,8 @@ static int core_select_ready(lua_State *L) {
   return 1;
 }
 
+enum { MOST_IN_TEXT = 10 };
+
 /* "get from <...> or put to <...>" */
 static int selection_tostring(lua_State *L) {
   static const char *const kinds[] = {"get from ", "put to ", "wait for "};
@@ -290,12 +288,17 @@ static int selection_tostring(lua_State *L) {
   struct runtime *rt = l_find_runtime(L);
   luaL_Buffer text;
   luaL_buffinit(L, &text);
-  for (int number = 1; number <= selection->count; number++) {
+  for (int number = 1; number <= selection->count && number <= MOST_IN_TEXT; number++) {
     luaL_addstring(&text, number == 1 ? "" : " or ");
     luaL_addstring(&text, kinds[selection->cases[number - 1].one.kind]);
     l_push_core(L, rt, "safe_text");
     push_part(L, 1, selection, number, OBJECT);
+    l_show(L, -1);
     lua_call(L, 1, 1);
+    luaL_addvalue(&text);
+  }
+  if (selection->count > MOST_IN_TEXT) {
+    lua_pushfstring(L, " or %d more", selection->count - MOST_IN_TEXT);
     luaL_addvalue(&text);
   }
   luaL_pushresult(&text);

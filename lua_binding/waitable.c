@@ -21,6 +21,9 @@ void *l_new_hidden(lua_State *L, size_t bytes, int user_values,
   struct l_waitable *waitable = lua_newuserdatauv(L, bytes, user_values);
   memset(waitable, 0, bytes);
   waitable->kind = &waitable_kind;
+  waitable->hidden = true;
+  lua_pushvalue(L, -2);
+  lua_setiuservalue(L, -2, UV_TABLE);
   lua_pushvalue(L, -1);
   lua_rawsetp(L, -3, &waitable_kind);
   return init(L, waitable, type);
@@ -35,11 +38,23 @@ struct l_waitable *l_test_waitable(lua_State *L, int idx) {
   return waitable;
 }
 
-void l_push_hidden(lua_State *L, int idx) {
-  if (lua_istable(L, idx))
-    lua_rawgetp(L, idx, &waitable_kind);
+void l_unhide(lua_State *L, int idx) {
+  idx = lua_absindex(L, idx);
+  if (!lua_istable(L, idx))
+    return;
+  if (lua_rawgetp(L, idx, &waitable_kind) == LUA_TUSERDATA)
+    lua_replace(L, idx);
   else
-    lua_pushvalue(L, idx);
+    lua_pop(L, 1);
+}
+
+void l_show(lua_State *L, int idx) {
+  const struct l_waitable *waitable = l_test_kind(L, idx, &waitable_kind);
+  idx = lua_absindex(L, idx);
+  if (!waitable || !waitable->hidden)
+    return;
+  lua_getiuservalue(L, idx, UV_TABLE);
+  lua_replace(L, idx);
 }
 
 void *l_check_waitable(lua_State *L, const struct l_waitable_type *type) {
@@ -74,10 +89,8 @@ void l_push_waited(lua_State *L, const struct pair *pair) {
   for (int level = 0; object && lua_getstack(at, level, &ar); level++) {
     if (!lua_getlocal(at, &ar, 1))
       continue;
-    l_push_hidden(at, -1);
-    bool found = lua_touserdata(at, -1) == object;
-    lua_pop(at, 1);
-    if (found) {
+    l_unhide(at, -1);
+    if (lua_touserdata(at, -1) == object) {
       if (at != L)
         lua_xmove(at, L, 1);
       return;
@@ -94,6 +107,7 @@ void l_tell_links(lua_State *L, int idx) {
   idx = lua_absindex(L, idx);
   l_push_core(L, waitable->rt, "links_due");
   lua_pushvalue(L, idx);
+  l_show(L, -1);
   lua_call(L, 1, 0);
 }
 

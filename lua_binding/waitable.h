@@ -30,23 +30,30 @@ struct l_waitable {
   struct runtime *rt;
   struct list waiters;
   bool linked;              /* waitable.lua keeps links to it */
+  bool hidden;              /* in a table */
 };
 
 /* Push a new object of `type` of the class at index 1. */
 void *l_new_waitable(lua_State *L, size_t bytes, const struct l_waitable_type *type);
 
 /*
- * Objects of table classes hide the userdata in themselves. Make it for the table
- * on top, and push it; it is for C alone.
+ * Objects of table classes hide the userdata, for C alone, in themselves. Make it
+ * for the table on top, which is its UV_TABLE, and push it. A script can get at it
+ * and take it out of the table: so who waits, or is to use it after anything ran
+ * that a script could have written, holds the userdata, not the table.
  */
 void *l_new_hidden(lua_State *L, size_t bytes, int user_values,
                    const struct l_waitable_type *type);
+enum { UV_TABLE = UV_FIELDS + 1 };
 
-/* What is at idx, an object or a table that hides it, of any type; else NULL. */
+/* What is at idx, a userdata or a table that hides it, of any type; else NULL. */
 struct l_waitable *l_test_waitable(lua_State *L, int idx);
 
-/* Push the userdata of the object at idx: itself, or what it hides. */
-void l_push_hidden(lua_State *L, int idx);
+/* Replace a table at idx by the userdata that it hides; if it does. */
+void l_unhide(lua_State *L, int idx);
+
+/* Replace a hidden userdata at idx by its table. */
+void l_show(lua_State *L, int idx);
 
 /* The object of `type` at index 1, or the usual error. */
 void *l_check_waitable(lua_State *L, const struct l_waitable_type *type);

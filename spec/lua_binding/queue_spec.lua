@@ -4,7 +4,7 @@ local greenlet = require "greenlet"
 local queue = require "greenlet.queue"
 local it = helper.it
 
-local TICK, NEVER = helper.TICK, helper.NEVER
+local TICK, SHORT, NEVER = helper.TICK, helper.SHORT, helper.NEVER
 local Queue, SimpleQueue = queue.Queue, queue.SimpleQueue
 local Empty, Full, ShutDown = queue.Empty, queue.Full, queue.ShutDown
 
@@ -379,6 +379,7 @@ describe("greenlet.queue", function()
         complains("queue expected, got no value", function() q.get() end)
         complains("expected, got table", function() q.get({}) end)
         complains("in use", function() q:init(5) end)
+        if name == "PriorityQueue" then complains("own init", Queue.init, Class(), 1, { 1 }) end
         assert.same({ 1 }, drain(q))
       end)
 
@@ -751,9 +752,9 @@ describe("greenlet.queue", function()
       local getter, late = started(q.get, q), started(q.get, q)
       assert.is_false(getter:ready())
       gate:start()
+      helper.capture(greenlet.joinall, { putter, getter, late })
       putter:get()
       assert.equal(2, getter:get())
-      helper.capture(late.join, late)
       raises(ShutDown, late.get, late)
     end)
   end)
@@ -907,6 +908,45 @@ describe("greenlet.queue", function()
     q:put(1)
     assert.is_true(helper.collect_until(function() return closed end))
     assert.equal(0, #other)
+  end)
+
+  it("refuses to be made of what is no class", function()
+    complains("table expected", Queue.__new, "text")
+    complains("class expected", Queue.__new, {})
+    complains("class expected", Queue.__new, { __meta = 1 })
+  end)
+
+  it("does no harm when a script takes everything out of it", function()
+    local function clear(q)
+      for key in next, q do rawset(q, key, nil) end
+    end
+    for _, Class in ipairs { Queue, queue.Channel, Queue:extend("Sub"), queue.PriorityQueue } do
+      local q, full = Class(), Class(Class ~= queue.Channel and 1 or nil)
+      if Class ~= queue.Channel then full:put(1) end
+      local waiting = {
+        started(function() q:get() end), started(function() full:put(2) end),
+        started(function() for _ in q:iter() do end end),
+        started(function() greenlet.select({ { q, "get" }, { full, "put", 1 } }) end),
+        started(function() if q.join then full:join() end end),
+        started(function() if q.peek then q:peek(true, SHORT) end end),
+      }
+      clear(q)
+      clear(full)
+      for _ = 1, 3 do
+        collectgarbage()
+        greenlet.sleep(0)
+      end
+      complains("queue expected", q.get, q)
+      complains("queue expected", greenlet.select, { { q, "get" } })
+      greenlet.killall(waiting)
+    end
+    local q, other = Queue(nil, { 1 }), Queue(nil, { 2, 3 })
+    for key, value in next, other do
+      if type(key) == "userdata" then rawset(q, key, value) end
+    end
+    assert.equal(1, q:get()) -- as it was bound
+    assert.equal(2, Queue.get(q))
+    assert.equal(1, #other)
   end)
 
   it("finalizers may put and get, but not wait", function()

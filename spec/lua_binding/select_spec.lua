@@ -464,6 +464,9 @@ describe("greenlet.select", function()
   -- ---- Reports and garbage ----
 
   it("is described in a deadlock report", function()
+    local many = {}
+    for i = 1, 15 do many[i] = { Channel(), "get" } end
+    assert.matches("get from <Channel at 0x%x+> or 5 more ", tostring(helper.raises(select, many)))
     local report = tostring(helper.raises(select,
       { { Channel(), "get" }, { Queue(1, { 1 }), "put", 2 }, { greenlet.Greenlet(print), "wait" } }))
     assert.matches("select of get from <Channel at 0x%x+> or put to <Queue at 0x%x+: 1 of 1 items>" ..
