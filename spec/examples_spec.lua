@@ -540,6 +540,77 @@ describe_example("tail.lua", function(example)
   it_refuses(example, "LICENSE soon", "LICENSE -1", "a 1 b")
 end)
 
+describe_example("pipeline.lua", function(example)
+  local STEPS = {0, 1, 7, 2, 5, 8, 16, 3, 19, 6, 14, 9} -- A006577 of the OEIS
+
+  it("prints all results in order", function()
+    for _, arguments in ipairs {"", "12 1 1", "12 12 12"} do
+      local out, err, status = example(arguments)
+      local lines = lines_of(out)
+      for number, steps in ipairs(STEPS) do
+        assert.equal(("%d takes %d steps"):format(number, steps), lines[number])
+      end
+      assert.equal(13, #lines)
+      assert.equal("", err)
+      assert.equal(0, status)
+    end
+  end)
+
+  it("holds up the source", function()
+    local out = example("12 1 1")
+    -- One in each queue and one in each stage.
+    assert.is_true(tonumber(out:match("at most (%d+) numbers ahead")) <= 4, out)
+  end)
+
+  it_refuses(example, "0", "x", "1.5", "3 0", "3 3 -1", "1 1 1 1")
+end)
+
+describe_example("dispatcher.lua", function(example)
+  it("finds the factors of all numbers", function()
+    for workers = 1, 3 do
+      local out, err, status = example("--workers " .. workers .. " 12 35 97 1001 2 4096")
+      local lines = lines_of(out)
+      assert.equal(("6 of 6 numbers, %d workers"):format(workers), table.remove(lines))
+      table.sort(lines)
+      assert.same({"1001 = 7 * 11 * 13", "12 = 2 * 2 * 3", "2 = 2", "35 = 5 * 7",
+        "4096 = 2 * 2 * 2 * 2 * 2 * 2 * 2 * 2 * 2 * 2 * 2 * 2", "97 = 97"}, lines)
+      assert.equal("", err)
+      assert.equal(0, status)
+    end
+  end)
+
+  it("stops when time is up", function()
+    local out, err, status = example("--seconds 0.01 1000000007 6")
+    assert_contains(out, "6 = 2 * 3\n1 of 2 numbers")
+    assert.equal("", err)
+    assert.equal(1, status)
+  end)
+
+  it_refuses(example, "", "1", "x", "--workers 0 6", "--workers 1.5 6", "--foo 1 6", "--seconds")
+end)
+
+describe_example("hedged.lua", function(example)
+  it("asks a second server when the first is slow", function()
+    local out, err, status = example("4 0.01 0.01")
+    assert.same({"server 1 is asked", "server 2 is asked", "server 2 has answered: 42",
+      "server 1 is told to stop", "2 of 3 servers were asked"}, lines_of(out))
+    assert.equal("", err)
+    assert.equal(0, status)
+  end)
+
+  it("asks one only when that is fast", function()
+    assert.same({"server 1 is asked", "server 1 has answered: 42", "1 of 2 servers were asked"},
+      lines_of((example("--patience 4 0.01 0"))))
+  end)
+
+  it("waits when all are asked", function()
+    local out = example("--patience 0.01 0.3 4")
+    assert_contains(out, "server 1 has answered: 42\nserver 2 is told to stop\n2 of 2")
+  end)
+
+  it_refuses(example, "", "x", "1 x", "-1", "--patience", "--patience x 1", "--patience -1 1")
+end)
+
 describe("scripts/examples", function()
   local names = lines_of((shell("cd " .. EXAMPLES .. " && ls *.lua")))
 
@@ -560,7 +631,7 @@ describe("scripts/examples", function()
 
   it("needs nothing of stderr where all is well", function()
     for _, name in ipairs {"sieve.lua", "ping_pong.lua", "philosophers.lua", "life.lua", "barrier.lua",
-                          "futures.lua", "readers_writer.lua", "circuit_breaker.lua"} do
+                          "futures.lua", "readers_writer.lua", "circuit_breaker.lua", "pipeline.lua"} do
       local _, err, status = run(EXAMPLES .. name)
       assert.equal("", err)
       assert.equal(0, status)
