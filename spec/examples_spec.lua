@@ -498,6 +498,297 @@ describe_example("timeouts.lua", function(example)
   it_refuses(example, "a b")
 end)
 
+describe_example("rate_limiter.lua", function(example)
+  local function requests(n, client)
+    local lines = {}
+    for i = 1, n do lines[i] = client .. " " .. i .. "\n" end
+    return table.concat(lines)
+  end
+
+  it("serves a burst at once, and then so many a second, in order", function()
+    local out, err, status = example("--rate 50 --burst 3", requests(8, "ann"))
+    assert.equal("", err)
+    assert.equal(0, status)
+    local lines = lines_of(out)
+    for i = 1, 8 do assert.equal("ann gets " .. i, lines[i]) end
+    local seconds = tonumber(lines[9]:match("^ann: 8 requests, 0 refused, ([%d.]+) seconds$"))
+    assert.is_true(seconds >= 0.09, out) -- five had to wait for 1/50 s each
+  end)
+
+  it("has a bucket for each client", function()
+    local out = example("--rate 1 --burst 2", requests(2, "ann") .. requests(2, "bob"))
+    for _, name in ipairs {"ann", "bob"} do
+      local seconds = out:match(name .. ": 2 requests, 0 refused, ([%d.]+) seconds")
+      assert.is_true(tonumber(seconds) < 1, out) -- with one for both it would be more
+    end
+  end)
+
+  it("refuses what is too much, if told to", function()
+    local out = example("--refuse --burst 3 --rate 0.1", requests(5, "ann"))
+    assert_contains(out, "ann gets 3\nann is refused 4\nann is refused 5\n")
+    assert_contains(out, "ann: 5 requests, 2 refused")
+  end)
+
+  it("needs no requests", function() assert.equal("", (example(""))) end)
+
+  it_refuses(example, "--rate", "--rate 0", "--burst 0.5", "--colour 1", "5")
+end)
+
+describe_example("pubsub.lua", function(example)
+  local MESSAGES = "news.art A\nnews.sport.ball B\nnews C\n\nweather D\n"
+
+  it("sends messages to those whose patterns match", function()
+    local out, err, status = example("all='#' one='news.*' any='news.#' ball='*.sport.*'", MESSAGES)
+    assert.equal("", err)
+    assert.equal(0, status)
+    assert.equal([[
+all: news.art A
+one: news.art A
+any: news.art A
+all: news.sport.ball B
+any: news.sport.ball B
+ball: news.sport.ball B
+all: news C
+any: news C
+all: weather D
+all: 4 messages, 0 lost
+one: 1 messages, 0 lost
+any: 3 messages, 0 lost
+ball: 1 messages, 0 lost
+]], out)
+  end)
+
+  it("does not let a slow subscriber hold up the others", function()
+    local messages = {}
+    for i = 1, 100 do messages[i] = "t " .. i .. "\n" end
+    local out = example("slow!=t fast=t", table.concat(messages))
+    assert_contains(out, "fast: 100 messages, 0 lost\n")
+    local got, lost = out:match("slow: (%d+) messages, (%d+) lost\n")
+    assert.equal(100, got + lost)
+    assert.is_true(tonumber(lost) > 0)
+    assert_contains(out, "slow: t 99\n") -- the last two had room
+    assert_contains(out, "slow: t 100\n")
+  end)
+
+  it_refuses(example, "name", "=x", "a=b c")
+end)
+
+describe_example("actors.lua", function(example)
+  it("answers, in the order of the messages", function()
+    local out, err, status = example("", "adder 20\nadder 22\nadder ?\nshelf Emma\ncatalogue ?\n")
+    assert.equal("", err)
+    assert.equal(0, status)
+    assert.equal("adder: the sum is 42\ncatalogue: Emma at 1\n", out)
+  end)
+
+  it("starts an actor again, alone, one for one", function()
+    local out = example("", "shelf Emma\nadder 1\nadder x\nadder ?\nshelf ?\n")
+    assert.equal("root: adder failed: not a number: x\nadder: the sum is 0\nshelf: 1 books\n", out)
+  end)
+
+  it("starts all of them again, all for one", function()
+    for _, name in ipairs {"shelf", "catalogue"} do
+      local out = example("", ("adder 1\nshelf Emma\n%s !\nshelf ?\ncatalogue ?\nadder ?\n"):format(name))
+      assert.equal(("library: %s failed: told to fail\nshelf: 0 books\ncatalogue: no books\n")
+        :format(name) .. "adder: the sum is 1\n", out)
+    end
+  end)
+
+  it("has a supervisor give up, which its own starts again", function()
+    local out, _, status = example("", ("shelf !\n"):rep(4) .. "shelf Emma\nshelf ?\n")
+    assert.equal(("library: shelf failed: told to fail\n"):rep(4)
+      .. "root: library failed: too many failures\nshelf: 1 books\n", out)
+    assert.equal(0, status)
+  end)
+
+  it("gives up when the root does", function()
+    local out, _, status = example("", ("adder !\n"):rep(5) .. "adder ?\n")
+    assert.equal(("root: adder failed: told to fail\n"):rep(4)
+      .. "adder: no answer\nroot failed: too many failures\n", out)
+    assert.equal(1, status)
+  end)
+
+  it("reports messages for nobody", function()
+    local _, err, status = example("", "nobody x\n\n")
+    assert.equal("actors.lua: no such actor: nobody x\nactors.lua: no such actor: \n", err)
+    assert.equal(0, status)
+  end)
+
+  it_refuses(example, "x")
+end)
+
+describe_example("retry.lua", function(example)
+  it("tries until the command succeeds", function()
+    local path = make_file()
+    os.remove(path)
+    local out, err, status = example(quote(("test -e %s || { touch %s; exit 3; }"):format(path, path)))
+    assert.equal("", err)
+    assert.equal(0, status)
+    assert.matches("^try 1: exit status 3, again in 0%.%d%d s\ntry 2: done\n$", out)
+  end)
+
+  it("doubles the pauses, more or less", function()
+    local out, _, status = example("--pause 0.02 --tries 4 false")
+    assert.equal(1, status)
+    local pause = 0.02
+    for try = 1, 3 do
+      local seconds = tonumber(out:match(("try %d: exit status 1, again in ([%%d.]+) s\n"):format(try)))
+      assert.is_true(seconds <= pause + 0.005 and seconds >= pause / 2 - 0.005, out)
+      pause = 2 * pause
+    end
+    assert_contains(out, "try 4: exit status 1, given up\n")
+  end)
+
+  it("ends at the deadline", function()
+    local out, _, status = example("--deadline 0.2 --tries 1000 --pause 0.01 false")
+    assert.equal(124, status)
+    assert_contains(out, "given up: Timeout: 0.2 seconds\n")
+  end)
+
+  it("does not try again what cannot be run", function()
+    local out, _, status = example("no-such-command")
+    assert.equal("try 1: exit status 127, given up\n", out)
+    assert.equal(127, status)
+  end)
+
+  it("gives the status of the last try", function()
+    assert.equal(7, select(3, example("--tries 1 'exit 7'")))
+    assert.equal(128 + 15, select(3, example("--tries 1 'kill -TERM $$'")))
+  end)
+
+  it_refuses(example, "", "a b", "--tries 1", "--tries x false", "--pause -1 false")
+end)
+
+describe_example("work_stealing.lua", function(example)
+  it("sorts as sort does, whoever does the work", function()
+    for _, name in ipairs {"LICENSE", "Makefile", "README.md"} do
+      local expected = shell("LC_ALL=C sort " .. name)
+      local lines = tonumber((shell("wc -l < " .. name)))
+      for _, workers in ipairs {"1", "2", "7", "50"} do
+        local out, err, status = example("--workers " .. workers .. " " .. name)
+        assert.equal(expected, out)
+        assert.equal(0, status)
+        local tasks, count = 0, 0
+        for done in err:gmatch("worker %d+: (%d+) tasks") do
+          tasks, count = tasks + done, count + 1
+        end
+        assert.equal(tonumber(workers), count)
+        assert.is_true(tasks >= lines / 16, err) -- at most eight lines, or half of that, each
+      end
+    end
+  end)
+
+  it("has work stolen, if there are others", function()
+    local _, err = example("Makefile")
+    for worker = 2, 4 do assert.matches("worker " .. worker .. ": %d+ tasks, [1-9]%d* of them", err) end
+    _, err = example("--workers 1 Makefile")
+    assert.matches("worker 1: %d+ tasks, 0 of them stolen\n$", err)
+  end)
+
+  it("sorts nothing, and one line", function()
+    assert.equal("", (example(make_file(""))))
+    assert.equal("x\n", (example(make_file("x"))))
+  end)
+
+  it("reports a file that cannot be read", function()
+    for _, path in ipairs {"no-such-file", "scripts"} do
+      local out, err, status = example(path)
+      assert.equal("", out)
+      assert_contains(err, "work_stealing.lua: cannot read " .. path)
+      assert.equal(1, status)
+    end
+  end)
+
+  it_refuses(example, "", "--workers 0 LICENSE", "--workers x LICENSE", "--workers 2", "a b")
+end)
+
+describe_example("map_reduce.lua", function(example)
+  -- What other tools say: "files word", most files first.
+  local function expected(names)
+    local lines = shell(("for f in %s; do tr -cs A-Za-z '\\n' < $f | tr A-Z a-z | grep . | sort -u; done"
+      .. " | sort | uniq -c | sort -k1,1nr"):format(names))
+    local files = {}
+    for count, word in lines:gmatch("(%d+) (%a+)\n") do files[word] = tonumber(count) end
+    return files
+  end
+
+  it("counts files and words as tr, sort and uniq do", function()
+    local names = "LICENSE Makefile README.md scripts/examples/life.lua"
+    local files = expected(names)
+    for _, reducers in ipairs {"1", "3", "20"} do
+      local out, err, status = example("--reducers " .. reducers .. " " .. names)
+      assert.equal("", err)
+      assert.equal(0, status)
+      local lines = lines_of(out)
+      assert.equal(10, #lines)
+      local before = math.huge
+      for _, line in ipairs(lines) do
+        local count, times, word = line:match("^ *(%d+) files, +(%d+) times: (%a+)$")
+        assert.equal(files[word], tonumber(count))
+        assert.is_true(tonumber(count) <= before)
+        before = tonumber(count)
+        local same = shell(("cat %s | tr -cs A-Za-z '\\n' | tr A-Z a-z | grep -cx %s"):format(names, word))
+        assert.equal(tonumber(same), tonumber(times))
+      end
+    end
+  end)
+
+  it("reports what it cannot read and counts the rest", function()
+    local out, err, status = example("no-such-file LICENSE scripts")
+    assert.equal(1, status)
+    assert_contains(err, "map_reduce.lua: no-such-file: No such file or directory\n")
+    assert_contains(err, "map_reduce.lua: scripts: Is a directory\n")
+    assert_contains(out, " 1 files, ")
+  end)
+
+  it("finds nothing in an empty file", function() assert.equal("", (example(make_file("")))) end)
+
+  it_refuses(example, "", "--reducers 0 LICENSE", "--reducers", "--reducers x LICENSE")
+end)
+
+describe_example("fan_out.lua", function(example)
+  local FILES = "README.md LICENSE Makefile docs/manual.md scripts/examples/*.lua"
+
+  it("finds what grep finds, in its order", function()
+    for _, text in ipairs {"greenlet", "the", "WARRANTY", "%d+", "[", "-- "} do
+      local expected = shell(("grep -Fn -e %s %s"):format(quote(text), FILES))
+      local out, err, status = example(quote(text) .. " " .. FILES)
+      assert.equal("", err)
+      assert.equal(expected, out)
+      assert.equal(expected == "" and 1 or 0, status)
+    end
+  end)
+
+  it("finds the same with --unordered, a short file before a long one", function()
+    local function sorted(text)
+      local lines = lines_of(text)
+      table.sort(lines)
+      return lines
+    end
+    local out = example("--unordered the " .. FILES)
+    assert.same(sorted((example("the " .. FILES))), sorted(out))
+    local long, short = make_file(("word\n"):rep(5000)), make_file("word\n")
+    out = example(("--unordered word %s %s"):format(long, short))
+    assert.equal(short .. ":1:word", lines_of(out)[1])
+  end)
+
+  it("has status 1 when there is nothing to be found", function()
+    local out, err, status = example("'no such words' " .. "LICENSE")
+    assert.equal("", out .. err)
+    assert.equal(1, status)
+  end)
+
+  it("reports what it cannot read and searches the rest", function()
+    local out, err, status = example("WARRANTY no-such-file LICENSE scripts")
+    assert.equal(2, status)
+    assert.equal("fan_out.lua: no-such-file: No such file or directory\n"
+      .. "fan_out.lua: scripts: Is a directory\n", err)
+    assert_contains(out, "LICENSE:15:")
+  end)
+
+  it_refuses(example, "", "word", "--unordered word")
+end)
+
 describe_example("tail.lua", function(example)
   it("prints what is appended meanwhile", function()
     local path = make_file("first\nsec")
