@@ -303,7 +303,8 @@ static int core_members_list(lua_State *L) {
 
 /* ---- Opening ---- */
 
-void l_set_spawn_function(lua_State *L, struct runtime *rt, const char *name, lua_CFunction function) {
+void l_set_spawn_function(lua_State *L, struct runtime *rt, const char *name,
+                          lua_CFunction function) {
   lua_pushlightuserdata(L, rt);
   l_push_core(L, rt, "Greenlet");
   lua_getfield(L, -1, "spawn");

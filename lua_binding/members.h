@@ -64,7 +64,8 @@ bool l_join_members(lua_State *L, int members, int g, int of, lua_Integer tag);
  */
 void l_spawn_member(lua_State *L, int arguments, int members, int of, lua_Integer tag);
 /* In the table on top: a function whose upvalue 2 is greenlet.spawn. */
-void l_set_spawn_function(lua_State *L, struct runtime *rt, const char *name, lua_CFunction function);
+void l_set_spawn_function(lua_State *L, struct runtime *rt, const char *name,
+                          lua_CFunction function);
 
 /* ---- job.c ---- */
 

@@ -114,12 +114,17 @@ void l_check_started(lua_State *L, const struct runtime *rt) {
     luaL_error(L, "the interpreter is being closed");
 }
 
+void l_push_instance_metatable(lua_State *L, int class) {
+  if (!lua_istable(L, class) || lua_getfield(L, class, "__meta") != LUA_TTABLE)
+    luaL_error(L, "class expected");
+}
+
 void *l_new_object(lua_State *L, int class, size_t bytes, int user_values, const void *kind) {
   class = lua_absindex(L, class);
   const void **object = lua_newuserdatauv(L, bytes, user_values);
   memset(object, 0, bytes);
   *object = kind;
-  lua_getfield(L, class, "__meta");
+  l_push_instance_metatable(L, class);
   lua_setmetatable(L, -2);
   return object;
 }

@@ -345,7 +345,8 @@ local Pool = Group:extend("Pool")
 local function check_class(class)
   if class == nil then return end
   local meta = type(class) == "table" and rawget(class, "__meta")
-  if not meta or not meta.__ancestors[Greenlet] then expected(2, "Pool", "Greenlet class", class) end
+  local good = meta and meta.__ancestors[Greenlet]
+  if not good then expected(2, "Pool", "Greenlet class", class) end
 end
 
 --- Pool([size [, greenlet_class]]): a Group of at most so many members.

@@ -202,7 +202,8 @@ static int get_loop(lua_State *L) {
 /* ---- Making ---- */
 
 static int l_raw_allocate(lua_State *L) {
-  lua_getfield(L, 1, "__meta");
+  lua_settop(L, 1);
+  l_push_instance_metatable(L, 1);
   l_new_handle(L, l_runtime(L), 2)->raw = true;
   return 1;
 }

@@ -195,6 +195,9 @@ void *l_test_kind(lua_State *L, int idx, const void *kind);
 /* The same, or the usual error. */
 void *l_check_kind(lua_State *L, int idx, const void *kind, const char *name);
 
+/* Push the metatable of the instances of the class at an index, or raise. */
+void l_push_instance_metatable(lua_State *L, int class);
+
 /* Make a userdata of the class at index `class` with its metatable; push it. */
 void *l_new_object(lua_State *L, int class, size_t bytes, int user_values, const void *kind);
 

@@ -67,7 +67,8 @@ describe("greenlet.pool", function()
     it("refuses a size or class that is none", function()
       assert.matches("pool_spec.lua:%d+: bad argument #1 to 'Pool' %(size must not be negative%)",
         raises(function() Pool(-1) end))
-      assert.matches("bad argument #1 to 'Pool' %(number expected, got string%)", raises(Pool, "2x"))
+      assert.matches("bad argument #1 to 'Pool' %(number expected, got string%)",
+        raises(Pool, "2x"))
       assert.matches("bad argument #1 to 'Pool' %(number has no integer representation%)",
         raises(Pool, 1.5))
       for _, class in ipairs { 5, {}, greenlet.Timeout, greenlet.greenlet } do
@@ -572,7 +573,8 @@ describe("greenlet.pool", function()
     it("keeps nil where a call returns or gets nil", function()
       local p = Pool(2)
       assert.same({ n = 3 }, p:map(function() end, { 1, 2, 3 }))
-      assert.same({ n = 3, 1, nil, 3 }, p:map(function(x) return x, "more" end, { n = 3, 1, nil, 3 }))
+      local function with_more(x) return x, "more" end
+      assert.same({ n = 3, 1, nil, 3 }, p:map(with_more, { n = 3, 1, nil, 3 }))
       assert.same({ n = 2, "nil", "nil" }, p:map(tostring, { n = 2 }))
     end)
 
@@ -738,8 +740,8 @@ describe("greenlet.pool", function()
         local said = name == "map_cb" and "map" or name
         assert.matches("bad argument #1 to '" .. said .. "' %(function expected, got nil%)",
           raises(p[name], p))
-        assert.matches("bad argument #2 to '" .. said .. "' %(list or function expected, got number%)",
-          raises(p[name], p, square, 5))
+        assert.matches("bad argument #2 to '" .. said
+          .. "' %(list or function expected, got number%)", raises(p[name], p, square, 5))
       end
       greenlet.get_hub().loop:run_callback(function() err = raises(p.map, p, square, { 1 }) end)
       sleep(0)
