@@ -65,6 +65,8 @@ local systems = {
     programs = { "python3", "/usr/bin/python3" },
     version = "{program} -c 'import gevent; print(gevent.__version__)'",
     directory = PEERS .. "gevent/", extension = ".py", run = "{program} -B {path}",
+    -- A queue.py would be taken for Python's own module of that name.
+    instead = { queue = { path = PEERS .. "gevent/put_get.py", figure = "queue" } },
   },
   {
     key = "tarantool", title = "Tarantool", package = "tarantool",
