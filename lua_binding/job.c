@@ -137,38 +137,61 @@ static void give_argument(lua_State *L, int items, lua_Integer i) {
   pair->arguments++;
 }
 
+/* Calls that are started before they have a turn. Those that are done then leave
+ * their stacks and threads to the next. */
+enum { IN_A_ROW = 64 };
+
+/* The stack of core_job_spawn_all. */
+enum { JOB = 1, F, FIRST, LAST, HAS_PLACE, ACQUIRE, PLACES, ITEMS, MEMBERS };
+
 /*
- * core.job_spawn_all(job, f, first, last, most, has_place): f(item) for the items
- * from first to last, but at most so many, and not more than there are places. The
- * first has one already if so said. Returns the index of the first item that is left
- * over, and whether there was room.
+ * Get a place for one more call of the job, waiting for it if need be. False if
+ * somebody has to look first: a call has failed, or there is who waits for a change
+ * of the members.
+ */
+static bool get_place(lua_State *L, const struct job *job) {
+  if (l_take_place(L, MEMBERS))
+    return true;
+  if (job->keen || l_check_members(L, MEMBERS)->told)
+    return false;
+  lua_pushvalue(L, ACQUIRE);
+  lua_pushvalue(L, PLACES);
+  lua_call(L, 1, 0);
+  return true;
+}
+
+static void spawn_item(lua_State *L, lua_Integer i) {
+  int arguments = l_runtime(L)->spawn_callbacks; /* which may look at g.args, and wait */
+  lua_pushvalue(L, F);
+  if (arguments)
+    lua_rawgeti(L, ITEMS, i);
+  l_spawn_member(L, arguments, MEMBERS, JOB, i);
+  if (!arguments)
+    give_argument(L, ITEMS, i);
+  lua_settop(L, MEMBERS);
+}
+
+/*
+ * core.job_spawn_all(job, f, first, last, has_place, acquire, places): f(item) for the
+ * items from first to last, but not too many in a row. The first has its place
+ * already if so said; the others acquire theirs. Returns the index of the first item
+ * that is left over, and whether that has to acquire a place.
  */
 static int core_job_spawn_all(lua_State *L) {
-  enum { JOB = 1, F, FIRST, LAST, MOST, HAS_PLACE, ITEMS, MEMBERS };
-  check_job(L);
-  struct runtime *rt = l_runtime(L);
+  const struct job *job = check_job(L);
   lua_Integer i = luaL_checkinteger(L, FIRST), last = luaL_checkinteger(L, LAST);
-  lua_Integer most = luaL_checkinteger(L, MOST);
-  bool room = lua_toboolean(L, HAS_PLACE);
-  lua_settop(L, HAS_PLACE);
+  bool has_place = lua_toboolean(L, HAS_PLACE), no_place = false;
+  lua_settop(L, PLACES);
   lua_getiuservalue(L, JOB, UV_ITEMS);
   lua_getiuservalue(L, JOB, UV_OF);
-  for (; i <= last && most > 0; i++, most--) {
-    int arguments = rt->spawn_callbacks; /* which may look at g.args, and wait */
-    room = room || l_take_place(L, MEMBERS);
-    if (!room)
-      break;
-    lua_pushvalue(L, F);
-    if (arguments)
-      lua_rawgeti(L, ITEMS, i);
-    l_spawn_member(L, arguments, MEMBERS, JOB, i);
-    if (!arguments)
-      give_argument(L, ITEMS, i);
-    lua_settop(L, MEMBERS);
-    room = false;
+  for (int row = 0; i <= last && row < IN_A_ROW && !no_place; row++) {
+    no_place = !has_place && !get_place(L, job);
+    if (!no_place)
+      spawn_item(L, i++);
+    has_place = false;
   }
   lua_pushinteger(L, i);
-  lua_pushboolean(L, i > last || most == 0);
+  lua_pushboolean(L, no_place);
   return 2;
 }
 
@@ -203,7 +226,6 @@ static int core_job_before(lua_State *L) {
   lua_pushinteger(L, count);
   return 1;
 }
-
 
 void l_open_pool(lua_State *L, struct runtime *rt) {
   static const luaL_Reg functions[] = {{"job", core_job},

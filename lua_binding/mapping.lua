@@ -8,8 +8,7 @@ local Greenlet = core.Greenlet
 local outcome, getcurrent, sleep = core.outcome, core.getcurrent, core.sleep
 local job_spawn_all, acquire = core.job_spawn_all, core.module.lock.Semaphore.acquire
 
--- Calls that are started before they have a turn. Those that are done then leave
--- their stacks and threads to the next.
+-- Calls that are started before they have a turn; as in job.c.
 local IN_A_ROW = 64
 
 local function expected(argument, name, what, value)
@@ -133,22 +132,17 @@ local function finish(map, n)
   return map.values
 end
 
--- Map a plain list in a group of plain Greenlets: as many calls at a time as there is
--- room for, but not too many before they have a turn.
+-- Map a plain list in a group of plain Greenlets.
 local function map_list(group, f, list)
   local map, n, places = new_map(group._members, list), length(list), group._places
-  local i, room, has_place = 1, true, nil
+  local i, no_place, has_place = 1, false, false
   do
     local entering <close> = group:_entering()
     while i <= n and map.before ~= 0 do
-      i, room = job_spawn_all(map.job, f, i, n, IN_A_ROW, has_place)
+      i, no_place = job_spawn_all(map.job, f, i, n, has_place, acquire, places)
       entering:pulse()
-      if room then
-        if i <= n then sleep(0) end
-        has_place = false
-      else
-        has_place = acquire(places)
-      end
+      has_place = no_place and acquire(places)
+      if not no_place and i <= n then sleep(0) end
     end
     if has_place then places:release() end
   end

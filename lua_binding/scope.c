@@ -82,7 +82,8 @@ static int core_pend(lua_State *L) {
   }
   for (lua_Integer i = 1; i <= count; i++) {
     lua_rawgeti(L, 1, i);
-    greenlet_must_kill(current, lua_touserdata(L, -1));
+    if (lua_islightuserdata(L, -1)) /* else: outlast was refused */
+      greenlet_must_kill(current, lua_touserdata(L, -1));
     lua_pop(L, 1);
   }
   return 0;

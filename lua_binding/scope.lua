@@ -6,8 +6,8 @@
 -- owner, s:cancel. What is raised is decided when all children are dead.
 
 local core = ...
-local members_add, members_count, members_has, members_list =
-  core.members_add, core.members_count, core.members_has, core.members_list
+local members_count, members_has, members_list =
+  core.members_count, core.members_has, core.members_list
 
 local WAITS_FOR = "the children of a scope"
 local MOST_KILLS = 100 -- of a child that nothing can wake and that catches them all
@@ -38,7 +38,10 @@ local function cancel(self, spares_body)
   if self._cancelled then return end
   self._cancelled = true
   kill_children(self)
-  if not spares_body and reaches_body(self) then core.kill(self._owner, self._token) end
+  if not spares_body and reaches_body(self) then
+    self._token = Cancelled("the scope is being ended")
+    core.kill(self._owner, self._token)
+  end
 end
 
 -- Note an error: the first ends the scope. `g` is the child that died of it.
@@ -98,7 +101,9 @@ end
 -- Wait until all children are dead, whatever happens. The first error that is
 -- sent ends the scope, if nothing has before; the others wait their turn.
 local function settle(self)
-  local held = {}
+  if members_count(self._members) == 0 then return end
+  local held = self._held or {}
+  self._held = held -- for __close, should Ctrl-C come between two waits
   while members_count(self._members) > 0 and self._kills < MOST_KILLS do
     outlast(self, held)
   end
@@ -131,9 +136,10 @@ end
 -- The body is over, well or by an error.
 local function body_ended(self, ok, err, traceback)
   self._body = false
-  core.forget(self._token)
+  local token = self._token
+  if token then core.forget(token) end
   if ok then return end
-  if rawequal(err, self._token) then
+  if token and rawequal(err, token) then
     -- What failed in scopes inside this one when it was ended.
     for _, other in ipairs(err.others or {}) do fail(self, other) end
   elseif is_kill(err) then
@@ -181,22 +187,34 @@ local function check_self(self, name)
   end
 end
 
---- Start a child: f(...) in a greenlet.
--- @param f callable
--- @return the Greenlet
--- @raise bad argument; an error when the scope has ended or is being ended
-function Scope:spawn(f, ...)
-  check_self(self, "spawn")
-  if not core.callable(f) then
-    core.argerror(1, "spawn", "function expected, got " .. core.typename(f))
-  end
+local function is_new(g)
+  return core.is_greenlet(g) and not core.is_raw(g) and not g.started and not g.dead
+end
+
+local function check_open(self)
   if self._ended then core.argerror(0, "spawn", "the scope has ended") end
   if self._cancelled then
     core.checkpoint() -- the kill that is on its way to the body, or to a child
     core.argerror(0, "spawn", "the scope is being ended")
   end
-  local g = core.Greenlet.spawn(f, ...)
-  members_add(self._members, g)
+end
+
+--- Start a child: g(...) in a greenlet, or a Greenlet that is there already.
+-- @param g callable; or a Greenlet that is not started, and in no group
+-- @return the Greenlet
+-- @raise bad argument; an error when the scope has ended or is being ended
+function Scope:spawn(g, ...)
+  check_self(self, "spawn")
+  local is_callable = core.callable(g)
+  if not is_callable and not is_new(g) then
+    core.argerror(1, "spawn", "function or new Greenlet expected, got " .. core.typename(g))
+  end
+  check_open(self)
+  if is_callable then return core.members_spawn(self._members, g, ...) end
+  if not core.members_add(self._members, g) then
+    core.argerror(1, "spawn", "the greenlet is in a group or scope already")
+  end
+  g:start()
   return g
 end
 
@@ -278,7 +296,6 @@ end
 local function open(timeout)
   local self = Scope()
   self._owner = core.getcurrent()
-  self._token = Cancelled("the scope is being ended")
   self._errors = {}
   self._kills = 0
   self._members = core.members(function(g, left) child_died(self, g, left) end, nil, true)
@@ -289,8 +306,8 @@ local function open(timeout)
   return self
 end
 
-local function leave(self, origin, ok, ...)
-  body_ended(self, ok, (...), origin[1])
+local function leave(self, ok, ...)
+  body_ended(self, ok, (...), self._traceback)
   finish(self)
   if ok then return ... end
 end
@@ -312,10 +329,9 @@ local function scope(f, options)
   end
   check_options(options)
   core.check_may_wait()
-  local origin = {}
   local self <close> = open(options and options.timeout)
-  return leave(self, origin, core.xpcall(f, function(err)
-    if not is_kill(err) then origin[1] = core.full_traceback(err) end
+  return leave(self, core.xpcall(f, function(err)
+    if not is_kill(err) then self._traceback = core.full_traceback(err) end
     return err
   end, self))
 end

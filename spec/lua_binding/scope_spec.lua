@@ -2,7 +2,7 @@ local helper = require "spec.helper"
 local greenlet = require "greenlet"
 local it = helper.it
 
-local scope, sleep = greenlet.scope, greenlet.sleep
+local scope, sleep, spawn = greenlet.scope, greenlet.sleep, greenlet.spawn
 local TICK, SHORT, LATER, NEVER = helper.TICK, helper.SHORT, helper.LATER, helper.NEVER
 local raises, closer = helper.raises, helper.closer
 
@@ -62,7 +62,7 @@ describe("greenlet.scope", function()
 
     it("needs no children, and no switch then", function()
       local switched = false
-      greenlet.spawn(function() switched = true end)
+      spawn(function() switched = true end)
       assert.equal(1, (scope(function() return 1 end)))
       assert.is_false(switched)
       sleep(0)
@@ -100,7 +100,7 @@ describe("greenlet.scope", function()
     end)
 
     it("works in the main greenlet and in others", function()
-      local g = greenlet.spawn(scope, function(s)
+      local g = spawn(scope, function(s)
         local child = s:spawn(function() return greenlet.getcurrent() end)
         return child:get() == child
       end)
@@ -130,9 +130,61 @@ describe("greenlet.scope", function()
       end)
     end)
 
+    it("starts Greenlets that are there already", function()
+      local Job = greenlet.Greenlet:extend("Job")
+      function Job:init(seconds)
+        Job.super.init(self)
+        self.seconds = seconds
+      end
+      function Job:_run()
+        sleep(self.seconds)
+        return "slept"
+      end
+      local job = Job(TICK)
+      scope(function(s) assert.equal(job, s:spawn(job)) end)
+      assert.equal("slept", job.value)
+      helper.is_a(Mine, raises(scope, function(s) s:spawn(greenlet.Greenlet(error, Mine)) end))
+    end)
+
+    it("refuses greenlets that are raw, started, dead, or in a group", function()
+      local group = greenlet.pool.Group()
+      local started, dead, member = spawn(sleep), spawn(sleep), greenlet.Greenlet(never)
+      dead:kill()
+      group:add(member)
+      scope(function(s)
+        for _, g in ipairs { started, dead, greenlet.greenlet(never) } do
+          assert.matches("bad argument #1 to 'spawn' %(function or new Greenlet expected",
+            raises(s.spawn, s, g))
+        end
+        assert.matches("the greenlet is in a group or scope already", raises(s.spawn, s, member))
+        assert.is_false(member.started)
+      end)
+      started:join()
+    end)
+
+    it("has made a child when spawn callbacks see it, which may do anything", function()
+      local group, closed = greenlet.pool.Group(), false
+      local function callback(g)
+        group:add(g)
+        error("callback", 0)
+      end
+      assert.equal("callback", raises(scope, function(s)
+        greenlet.Greenlet.add_spawn_callback(callback)
+        local err = raises(s.spawn, s, function()
+          local guard <close> = closer(function() closed = true end)
+          never()
+        end)
+        greenlet.Greenlet.remove_spawn_callback(callback)
+        sleep(0)
+        error(err, 0)
+      end))
+      assert.is_true(closed)
+      assert.equal(0, #group)
+    end)
+
     it("may be called by anybody while the scope is open", function()
       local log, open = {}, nil
-      local stranger = greenlet.spawn(function()
+      local stranger = spawn(function()
         sleep(TICK)
         open:spawn(function() sleep(TICK) log[#log + 1] = "child" end)
       end)
@@ -162,7 +214,7 @@ describe("greenlet.scope", function()
 
     it("refuses what it cannot call, and a self that is no scope", function()
       scope(function(s)
-        assert.matches("bad argument #1 to 'spawn' %(function expected, got nil%)",
+        assert.matches("bad argument #1 to 'spawn' %(function or new Greenlet expected, got nil%)",
           raises(s.spawn, s, nil))
         assert.matches("calling 'spawn' on bad self %(Scope expected, got function%)",
           raises(s.spawn, never))
@@ -309,7 +361,7 @@ describe("greenlet.scope", function()
     end)
 
     it("that ends a greenlet comes with that traceback, too", function()
-      local g = greenlet.spawn(function()
+      local g = spawn(function()
         scope(function()
           scope(function(s) s:spawn(function() error("deep", 0) end) end)
         end)
@@ -443,7 +495,7 @@ describe("greenlet.scope", function()
   describe("a kill of the owner", function()
     -- Runs a scope in a greenlet that is killed when it waits.
     local function killed(f, ...)
-      local g = greenlet.spawn(scope, f, ...)
+      local g = spawn(scope, f, ...)
       sleep(0)
       sleep(0)
       return g
@@ -520,7 +572,7 @@ describe("greenlet.scope", function()
 
     it("during the end is raised in the next wait if another error comes first", function()
       local log = {}
-      local g = greenlet.spawn(function()
+      local g = spawn(function()
         local err = raises(scope, function(s)
           s:spawn(slow_to_die, log, "child")
           sleep(0)
@@ -538,7 +590,7 @@ describe("greenlet.scope", function()
 
     it("is raised, rather than the error of a child that it meets", function()
       local err
-      local g = greenlet.spawn(function()
+      local g = spawn(function()
         err = raises(scope, function(s)
           s:spawn(error, Mine("child"))
           local guard <close> = closer(function() sleep(SHORT) end)
@@ -561,7 +613,7 @@ describe("greenlet.scope", function()
     it("in the main greenlet's case comes to an end as well", function()
       local log = {}
       local main = greenlet.getcurrent()
-      greenlet.spawn(function()
+      spawn(function()
         sleep(0)
         greenlet.kill(main, Mine("kill"))
       end)
@@ -571,7 +623,7 @@ describe("greenlet.scope", function()
 
     it("before it has begun does nothing", function()
       local called = false
-      local g = greenlet.spawn(scope, function() called = true end)
+      local g = spawn(scope, function() called = true end)
       g:kill()
       assert.is_false(called)
     end)
@@ -749,7 +801,7 @@ describe("greenlet.scope", function()
 
     it("by somebody else ends it", function()
       local open
-      greenlet.spawn(function()
+      spawn(function()
         sleep(TICK)
         open:cancel("stop")
       end)
@@ -788,7 +840,7 @@ describe("greenlet.scope", function()
     it("does not fail greenlets that the body ties to its own variables", function()
       local report = helper.capture(function()
         scope(function(s)
-          local g <close> = greenlet.spawn(never)
+          local g <close> = spawn(never)
           s:spawn(function() s:cancel() end)
           never()
         end)
@@ -892,7 +944,7 @@ describe("greenlet.scope", function()
     it("called by a stranger end the scope", function()
       local open
       local result
-      local stranger = greenlet.spawn(function()
+      local stranger = spawn(function()
         sleep(TICK)
         result = open:shutdown(TICK)
       end)
@@ -922,7 +974,7 @@ describe("greenlet.scope", function()
 
     it("are ended by a kill of who waits", function()
       local open
-      local g = greenlet.spawn(function() open:shutdown(NEVER) end)
+      local g = spawn(function() open:shutdown(NEVER) end)
       scope(function(s)
         open = s
         local child = s:spawn(never)
@@ -978,7 +1030,7 @@ describe("greenlet.scope", function()
 
     it("that are left to themselves end the children when their greenlet ends", function()
       local log, kept = {}, nil
-      local g = greenlet.spawn(function()
+      local g = spawn(function()
         kept = coroutine.wrap(function()
           scope(function(s)
             s:spawn(slow_to_die, log, "child")
@@ -994,7 +1046,7 @@ describe("greenlet.scope", function()
     end)
 
     it("leave no links behind in their greenlet", function()
-      local g = greenlet.spawn(function()
+      local g = spawn(function()
         for _ = 1, 3 do coroutine.wrap(scope)(function(s) s:spawn(sleep, 0) end) end
         return greenlet.getcurrent():has_links()
       end)
@@ -1032,7 +1084,7 @@ describe("greenlet.scope", function()
 
     it("is garbage, with the owner, when nobody can reach them", function()
       local log = {}
-      greenlet.spawn(scope, function(s)
+      spawn(scope, function(s)
         s:spawn(function()
           local guard <close> = closer(function() log[#log + 1] = "child" end)
           greenlet.event.Event():wait()
