@@ -6,6 +6,7 @@
 
 #include "core/clock.h"
 #include "core/hub.h"
+#include "core/joins.h"
 #include "core/timeout.h"
 
 char greenlet_exit[1];
@@ -167,17 +168,31 @@ static void notify_links(struct callback *callback) {
   told(greenlet);
 }
 
-static bool only_joiners(const struct greenlet *greenlet) {
-  for (struct list *node = greenlet->links.next; node != &greenlet->links; node = node->next)
-    if (container_of(node, struct link, node)->notify != wake_joiner)
-      return false;
-  return true;
+static bool wakes(const struct link *link) {
+  return link->notify == wake_joiner || link->notify == joins_wake;
+}
+
+/* Let those who wait for several greenlets know, in the order of the deaths. What
+ * is in the links afterwards: is it only links that wake somebody? */
+static bool note(struct greenlet *greenlet) {
+  bool only_joiners = true;
+  struct list *links = &greenlet->links, *before = links;
+  while (before->next != links) {
+    struct link *link = container_of(before->next, struct link, node);
+    if (link->notify == joins_note) {
+      joins_note(link, greenlet); /* may take off others that follow, or add one */
+      continue;
+    }
+    only_joiners = only_joiners && wakes(link);
+    before = before->next;
+  }
+  return only_joiners;
 }
 
 /* Joiners are made ready on the spot; other links are told in the hub, through
  * the greenlet's own place in the ready queue, which it needs no more. */
 static void tell_links(struct greenlet *greenlet) {
-  if (only_joiners(greenlet)) {
+  if (note(greenlet)) {
     links_notify(&greenlet->links, greenlet);
     told(greenlet);
     return;

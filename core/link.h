@@ -4,8 +4,8 @@
  * A link is a node inside whoever asks. When the object becomes ready each
  * link is taken off the list and its notify is called, in the hub; a link
  * added meanwhile is notified in the same round, one removed meanwhile is not.
- * A joiner's link (link_wake) ends a wait; all others call back, and must not
- * block.
+ * The links of greenlets that join end a wait, on the spot where no other link is
+ * in between (greenlet.c); all others call back, and must not block.
  */
 #ifndef CORE_LINK_H
 #define CORE_LINK_H

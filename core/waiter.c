@@ -7,9 +7,9 @@
 #include "core/greenlet.h"
 #include "core/hub.h"
 
-const char WAIT_SLEEP[] = "sleep", WAIT_JOIN[] = "join of", WAIT_LINKS[] = "wait for",
-           WAIT_WATCHER[] = "watcher", WAIT_SWITCH[] = "switch", WAIT_HUB[] = "end of the loop",
-           WAIT_TURN[] = "turn of the loop";
+const char WAIT_SLEEP[] = "sleep", WAIT_JOIN[] = "join of", WAIT_DEATHS[] = "join of all of",
+           WAIT_LINKS[] = "wait for", WAIT_WATCHER[] = "watcher", WAIT_SWITCH[] = "switch",
+           WAIT_HUB[] = "end of the loop", WAIT_TURN[] = "turn of the loop";
 
 int waiter_check(const struct hub *hub) {
   return hub->current == &hub->self ? -EPERM : 0;

@@ -37,8 +37,8 @@ struct wait {
  * arrives before the greenlet runs stays pending until its next wait. */
 enum { WAITER_HANDED = 1, WAITER_LEAVE = 2 };
 
-extern const char WAIT_SLEEP[], WAIT_JOIN[], WAIT_LINKS[], WAIT_WATCHER[], WAIT_SWITCH[],
-    WAIT_HUB[], WAIT_TURN[];
+extern const char WAIT_SLEEP[], WAIT_JOIN[], WAIT_DEATHS[], WAIT_LINKS[], WAIT_WATCHER[],
+    WAIT_SWITCH[], WAIT_HUB[], WAIT_TURN[];
 
 /* May the current greenlet wait? 0, or -EPERM in the hub. */
 int waiter_check(const struct hub *hub);
