@@ -21,6 +21,7 @@
 #include <stdlib.h>
 
 #include "lua_binding/allocator.h"
+#include "lua_binding/joinall.h"
 #include "lua_binding/pair.h"
 #include "lua_binding/queue.h"
 #include "lua_binding/runtime.h"
@@ -49,20 +50,28 @@ void l_push_demoted(lua_State *L, struct pair *pair) {
   lua_remove(L, -2);
 }
 
-/* Does it wait for what can hold it: a greenlet, or an object with a list of
+static bool waits_as(const struct greenlet *g, const char *what) {
+  return g->state == GREENLET_WAITING && g->wait.what == what;
+}
+
+/* Does it wait for what can hold it: greenlets, or an object with a list of
  * those who wait? */
 static bool has_target(const struct greenlet *g) {
-  return waitlist_waits(g) || (g->state == GREENLET_WAITING && g->wait.what == WAIT_JOIN);
+  return waitlist_waits(g) || waits_as(g, WAIT_JOIN) || waits_as(g, WAIT_DEATHS);
 }
 
 /* Can only somebody who holds it make it run? */
-static bool demotable(const struct pair *pair) {
+static bool rests(const struct pair *pair) {
   const struct greenlet *g = pair->g;
-  if (pair->demoted || pair->dying || timer_active(&g->timer) || g->timeouts)
+  if (pair->dying || timer_active(&g->timer) || g->timeouts)
     return false;
   if (g->state == GREENLET_NEW || g->state == GREENLET_SUSPENDED)
     return true;
-  return has_target(g) || (g->state == GREENLET_WAITING && g->wait.what == WAIT_LINKS);
+  return has_target(g) || waits_as(g, WAIT_LINKS);
+}
+
+static bool demotable(const struct pair *pair) {
+  return !pair->demoted && rests(pair);
 }
 
 /* Push a sentinel for the handle, which guards nothing yet. */
@@ -99,6 +108,8 @@ static void push_target(lua_State *L, struct pair *pair) {
 static bool push_holder(lua_State *L, int idx, int nth) {
   if (l_is_selection(L, idx))
     return l_push_selected(L, idx, nth);
+  if (l_test_joins(L, idx))
+    return l_push_joined(L, idx, (size_t)nth);
   if (nth > 1 || lua_isnil(L, idx))
     return false;
   lua_pushvalue(L, idx);
@@ -118,10 +129,17 @@ static void hold(lua_State *L, struct pair *pair, int handle) {
   lua_pop(L, 1);
 }
 
+/* Of those whose deaths are waited for, the dead have nothing to tell any more. */
+static bool has_told(lua_State *L, int target, int holder) {
+  return l_test_joins(L, target) &&
+         ((const struct handle *)lua_touserdata(L, holder))->state == HANDLE_DEAD;
+}
+
 static void hold_by_target(lua_State *L, struct pair *pair, int handle) {
   int target = lua_gettop(L);
   for (int nth = 1; push_holder(L, target, nth); nth++) {
-    hold(L, pair, handle);
+    if (!has_told(L, target, -1))
+      hold(L, pair, handle);
     lua_settop(L, target);
   }
   lua_settop(L, target);
@@ -260,6 +278,28 @@ static int found(lua_State *L) {
   return 0;
 }
 
+/*
+ * Does it wait for many deaths, some of them of greenlets that can run and so are
+ * anchored? They would hold it, and each that dies would have it anchored again:
+ * nothing would be gained.
+ */
+static bool held_by_others(lua_State *L, struct pair *pair) {
+  if (!waits_as(pair->g, WAIT_DEATHS))
+    return false;
+  int top = lua_gettop(L);
+  luaL_checkstack(L, 5, NULL);
+  l_push_waited(L, pair);
+  const struct joins *joins = l_test_joins(L, top + 1);
+  bool held = joins && joins_ending(joins);
+  for (size_t nth = 1; joins && !held && l_push_joined(L, top + 1, nth); nth++) {
+    const struct handle *handle = lua_touserdata(L, -1);
+    held = handle->state != HANDLE_DEAD && !handle->pair->demoted && !rests(handle->pair);
+    lua_settop(L, top + 1);
+  }
+  lua_settop(L, top);
+  return held;
+}
+
 /* (light runtime): make the userdata whose finalizer is cycle(), held weakly. */
 static int watch_cycle(lua_State *L) {
   struct runtime *rt = lua_touserdata(L, 1);
@@ -282,7 +322,7 @@ static int cycle(lua_State *L) {
   struct list *head = &rt->hub.greenlets;
   for (struct list *node = head->next; node != head; node = node->next) {
     struct pair *pair = l_pair(container_of(node, struct greenlet, all));
-    if (demotable(pair))
+    if (demotable(pair) && !held_by_others(L, pair))
       l_demote(L, pair);
   }
   return 0;

@@ -131,7 +131,9 @@ end
 
 --- How many links there are.
 -- @treturn int
-function Greenlet:has_links() return links[self] and #links[self] or 0 end
+function Greenlet:has_links()
+  return (links[self] and #links[self] or 0) + core.count_joins(self)
+end
 
 -- ---- <close> ----
 

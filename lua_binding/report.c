@@ -101,6 +101,12 @@ static void push_join(lua_State *L, const struct greenlet *target) {
   describe(L, l_rt(l_pair(target)), WAIT_JOIN);
 }
 
+static void push_deaths(lua_State *L, struct pair *pair) {
+  l_push_core(L, l_rt(pair), "safe_text");
+  l_push_waited(L, pair);
+  lua_call(L, 1, 1);
+}
+
 static void push_object_wait(lua_State *L, struct pair *pair) {
   const struct wait *wait = &pair->g->wait;
   l_push_waited(L, pair);
@@ -123,6 +129,8 @@ void l_push_wait(lua_State *L, struct pair *pair) {
     lua_pushliteral(L, "its turn");
   else if (wait->what == WAIT_JOIN)
     push_join(L, wait->object);
+  else if (wait->what == WAIT_DEATHS)
+    push_deaths(L, pair);
   else if (wait->what == WAIT_WATCHER)
     l_push_watcher_wait(L, wait->object);
   else if (wait->what == WAIT_LINKS && wait->object)

@@ -138,6 +138,7 @@ static void open_classes(lua_State *L, struct runtime *rt) {
   l_open_errors(L, rt);
   l_open_raw(L, rt);
   l_open_greenlet(L, rt);
+  l_open_joinall(L, rt);
   l_open_timeout(L, rt);
   l_open_loop(L, rt);
   l_open_watcher(L, rt);

@@ -434,6 +434,7 @@ int l_push_callback_args(lua_State *L, int idx);
 void l_open_errors(lua_State *L, struct runtime *rt);
 void l_open_greenlet(lua_State *L, struct runtime *rt);
 void l_open_raw(lua_State *L, struct runtime *rt);
+void l_open_joinall(lua_State *L, struct runtime *rt);
 void l_open_timeout(lua_State *L, struct runtime *rt);
 void l_open_watcher(lua_State *L, struct runtime *rt);
 void l_open_loop(lua_State *L, struct runtime *rt);

@@ -28,6 +28,8 @@ end
 -- @return the list of the ready ones, in the order in which they became ready;
 --   without objects true, or false on timeout
 function core.wait(objects, timeout, count)
+  local dead = objects ~= nil and core.waiter.join(objects, timeout, count, nil, true)
+  if dead then return dead end
   core.check_time(timeout, 2, "wait")
   core.waiter.check_count(count, 3, "wait")
   if objects == nil then return core.join(timeout) end
@@ -63,20 +65,24 @@ function core.iwait(objects, timeout, count)
   return step, nil, nil, waiter
 end
 
+local function raise_failure(g)
+  if core.is_greenlet(g) and g:ready() and not g:successful() then
+    core.take(g)
+    core.raise((core.failure(g)))
+  end
+end
+
 --- Wait for all greenlets of a list, or for count of them.
 -- @return the list of those finished, in the order in which they finished
 -- @raise the first error seen, with raise_error
 function core.joinall(list, timeout, raise_error, count)
+  local each = raise_error and raise_failure or nil
+  local dead = core.waiter.join(list, timeout, count, each, true)
+  if dead then return dead end
   core.waiter.check_list(list, 1, "joinall")
   core.check_time(timeout, 2, "joinall")
   core.waiter.check_count(count, 4, "joinall")
-  local function each(g)
-    if core.is_greenlet(g) and g:ready() and not g:successful() then
-      core.take(g)
-      core.raise((core.failure(g)))
-    end
-  end
-  return core.waiter.collect(list, timeout, count, raise_error and each or nil)
+  return core.waiter.collect(list, timeout, count, each)
 end
 
 --- Kill every greenlet of a list, raw ones too.

@@ -23,7 +23,7 @@ function waiter.check_count(count, argument, name)
   if count < 0 then core.argerror(argument, name, "count must not be negative") end
 end
 
-local function describe(objects)
+function waiter.describe(objects)
   local first = objects[1]
   if #objects == 1 then return core.safe_text(first) end
   return ("%d objects, the first of them %s"):format(#objects, core.safe_text(first))
@@ -36,7 +36,7 @@ Waiter.__index = Waiter
 function waiter.new(objects, timeout)
   local self = setmetatable({
     objects = table.move(objects, 1, #objects, 1, {}),
-    first = 1, last = 0, ready = {}, what = describe(objects), timeout = timeout,
+    first = 1, last = 0, ready = {}, what = waiter.describe(objects), timeout = timeout,
   }, Waiter)
   self.notify = function(object)
     self.last = self.last + 1
@@ -93,11 +93,9 @@ function Waiter:next()
   return object
 end
 
---- The ready ones of `objects`, at most `count`, in the order of readiness.
-function waiter.collect(objects, timeout, count, each)
+-- The same for objects of any kind, and with a Timeout.
+local function collect_any(objects, timeout, count, each)
   local list = {}
-  count = count and math.min(count, #objects) or #objects
-  if count == 0 then return list end
   local self <close> = waiter.new(objects, timeout)
   self:link()
   while #list < count do
@@ -105,6 +103,26 @@ function waiter.collect(objects, timeout, count, each)
     if object == nil then break end
     list[#list + 1] = object
     if each then each(object) end
+  end
+  return list
+end
+
+--- The ready ones of `objects`, at most `count`, in the order of readiness.
+-- @param each called with each as soon as it is ready; of greenlets alone, it may be
+--   called once one has failed with all that are dead
+function waiter.collect(objects, timeout, count, each)
+  count = count and math.min(count, #objects) or #objects
+  if count == 0 then return {} end
+  local list = waiter.join(objects, timeout, count, each)
+  return list or collect_any(objects, timeout, count, each)
+end
+
+--- The same, if they are all greenlets; else nil.
+-- @param plain only if check_list would not find fault with them
+function waiter.join(objects, timeout, count, each, plain)
+  local list, failed = core.join_many(objects, count, timeout, each, plain)
+  if failed then
+    for _, object in ipairs(list) do each(object) end
   end
   return list
 end

@@ -427,6 +427,301 @@ describe("greenlet", function()
     end)
   end)
 
+  -- ---- Many at once ----
+
+  -- The same list is waited for in C, or, with another object in it, in Lua.
+  describe("joinall and wait for greenlets alone", function()
+    local function count_links(list)
+      local links = 0
+      for _, g in ipairs(list) do links = links + g:has_links() end
+      return links
+    end
+
+    it("put those that are dead already first, in the order of the list", function()
+      local one, two, living = greenlet.spawn(print), greenlet.spawn(print), after(0)
+      greenlet.killall { two, one }
+      holds(greenlet.joinall { living, two, one }, two, one, living)
+      holds(greenlet.wait({ living, two, one, two }, nil, 2), living, two)
+    end)
+
+    it("let the others run, though all are dead", function()
+      local g = greenlet.spawn(function() end)
+      g:join()
+      for _, f in ipairs { greenlet.joinall, greenlet.wait } do
+        for _, timeout in ipairs { 0, TICK, false } do
+          local ran = false
+          greenlet.spawn(function() ran = true end)
+          holds(f({ g }, timeout or nil), g)
+          assert.is_true(ran)
+        end
+      end
+    end)
+
+    it("poll without waiting for those who could end meanwhile", function()
+      local g = greenlet.spawn(function() end)
+      assert.same({}, greenlet.wait({ g }, 0))
+      assert.is_true(g.dead)
+    end)
+
+    it("are in the order of the deaths, though some have links that are told later", function()
+      local function dies() end
+      local plain, linked, more = Greenlet(dies), Greenlet(dies), Greenlet(dies)
+      local told = 0
+      linked:rawlink(function() told = told + 1 end)
+      local waiter = greenlet.spawn(greenlet.joinall, { more, plain, linked, linked })
+      greenlet.sleep(0)
+      for _, g in ipairs { linked, plain, more } do g:start() end
+      holds(waiter:get(), linked, linked, plain, more)
+      assert.equal(1, told)
+    end)
+
+    it("wake with the links of the last one, in their order", function()
+      local log = {}
+      local g = Greenlet(function() end)
+      g:rawlink(function() log[#log + 1] = "before" end)
+      local waiter = greenlet.spawn(function()
+        greenlet.joinall { g }
+        log[#log + 1] = "joined"
+      end)
+      greenlet.sleep(0)
+      g:rawlink(function() log[#log + 1] = "after" end)
+      g:start()
+      waiter:join()
+      assert.same({ "before", "after", "joined" }, log)
+    end)
+
+    it("wait for those never started, until somebody starts or kills them", function()
+      local never, started = Greenlet(print), Greenlet(function() end)
+      assert.same({}, greenlet.joinall({ never, started }, TICK))
+      assert.equal(0, count_links { never, started })
+      local waiter = greenlet.spawn(greenlet.joinall, { never, started })
+      greenlet.sleep(0)
+      started:start()
+      greenlet.sleep(0)
+      assert.is_true(waiter.active)
+      never:kill()
+      holds(waiter:get(), started, never)
+    end)
+
+    it("count a member that is killed meanwhile", function()
+      local a, b = sleeper(), sleeper()
+      local waiter = greenlet.spawn(greenlet.joinall, { a, b })
+      greenlet.sleep(0)
+      b:kill()
+      assert.is_true(waiter.active)
+      a:kill()
+      holds(waiter:get(), b, a)
+    end)
+
+    it("leave nothing behind when the waiter is killed", function()
+      local a, b, dead = sleeper(), sleeper(), greenlet.spawn(function() end)
+      dead:join()
+      local waiter = greenlet.spawn(greenlet.joinall, { a, dead, b, a })
+      greenlet.sleep(0)
+      assert.equal(3, count_links { a, b })
+      waiter:kill("enough")
+      assert.equal(0, count_links { a, b })
+      assert.equal("enough", waiter.exception)
+      greenlet.killall { a, b }
+    end)
+
+    it("raise what comes after they were woken, and before they run", function()
+      local a, b = sleeper(), sleeper()
+      local waiter = greenlet.spawn(greenlet.wait, { a, b }, nil, 1)
+      greenlet.sleep(0)
+      greenlet.spawn(function()
+        a:kill(nil, false)
+        greenlet.sleep(0)
+        waiter:kill("late", false)
+      end)
+      helper.settle()
+      assert.equal("late", waiter.exception)
+      assert.equal(0, b:has_links())
+      b:kill()
+    end)
+
+    it("do not change with the list", function()
+      local a, b = after(TICK), after(TICK)
+      local list = { a, b }
+      local waiter = greenlet.spawn(greenlet.joinall, list)
+      greenlet.sleep(0)
+      list[1], list[2] = nil, nil
+      holds(waiter:get(), a, b)
+    end)
+
+    it("raise at once the error of one that is dead already", function()
+      helper.capture(function()
+        local bad, rest = greenlet.spawn(error, "bad"), sleeper()
+        bad:join()
+        assert.equal("bad", helper.raises(greenlet.joinall, { rest, bad }, nil, true))
+        assert.equal(0, rest:has_links())
+        rest:kill()
+      end)
+    end)
+
+    it("raise no GreenletExit", function()
+      local a, b = sleeper(), sleeper()
+      local waiter = greenlet.spawn(greenlet.joinall, { a, b }, nil, true)
+      greenlet.sleep(0)
+      a:kill()
+      b:kill()
+      holds(waiter:get(), a, b)
+    end)
+
+    it("do not raise the error of one beyond the count", function()
+      helper.capture(function()
+        local good, bad = greenlet.spawn(function() end), greenlet.spawn(error, "bad")
+        good:join()
+        holds(greenlet.joinall({ good, bad }, nil, true, 1), good)
+        bad:join()
+      end)
+    end)
+
+    it("ask derived classes what a failure is", function()
+      local Picky = Greenlet:extend("Picky")
+      function Picky:successful() return false end
+      function Picky:_run() return "fine" end
+      local g = Picky.spawn()
+      assert.is_nil(helper.raises(greenlet.joinall, { after(0), g }, nil, true))
+      assert.is_true(g.dead)
+    end)
+
+    it("refuse what is not to be waited for", function()
+      local g = Greenlet(print)
+      local function refuses(object, item)
+        local list = { g, g, object }
+        for name, f in pairs { joinall = greenlet.joinall, wait = greenlet.wait } do
+          assert.matches("bad argument #1 to '" .. name .. "' %(item 3 has no rawlink",
+            helper.raises(f, list, 0))
+        end
+        assert.equal(0, g:has_links())
+      end
+      refuses(greenlet.greenlet(print))
+      refuses(greenlet.getcurrent())
+      refuses(42)
+      refuses({})
+      local own = Greenlet(print)
+      own.rawlink = false
+      refuses(own)
+      local Without = Greenlet:extend("Without")
+      Without.rawlink = 1
+      refuses(Without(print))
+    end)
+
+    it("are content with a list that is an object", function()
+      local a, b = after(TICK), after(0)
+      local list = setmetatable({}, { __index = { a, b }, __len = function() return 2 end })
+      holds(greenlet.joinall(list), b, a)
+    end)
+
+    it("may be waited for by one of them", function()
+      local waiter
+      local other = after(0)
+      waiter = greenlet.spawn(function() return greenlet.joinall({ waiter, other }, SHORT) end)
+      holds(waiter:get(), other)
+    end)
+
+    it("wait in a coroutine, and in a callback of C", function()
+      local a, b = after(TICK), after(0)
+      holds(coroutine.wrap(greenlet.joinall)({ a, b }), b, a)
+      local list
+      a = after(0)
+      string.gsub("x", "x", function() list = greenlet.joinall { a } end)
+      holds(list, a)
+    end)
+
+    it("take thousands", function()
+      local all, reversed = {}, {}
+      for i = 1, 5000 do all[i] = after(0) end
+      for i = 1, #all do reversed[i] = all[#all + 1 - i] end
+      local list = greenlet.joinall(reversed)
+      assert.equal(#all, #list)
+      for i = 1, #all do assert(rawequal(all[i], list[i])) end
+    end)
+
+    it("say in a report what they wait for", function()
+      local shown = Greenlet(print)
+      shown.name = "first"
+      local one = tostring(helper.raises(greenlet.joinall, { shown }))
+      assert.matches('waits for <Greenlet "first" at 0x', one)
+      local many = tostring(helper.raises(greenlet.wait, { shown, Greenlet(print), shown }))
+      assert.matches('waits for 3 objects, the first of them <Greenlet "first" at 0x', many)
+    end)
+  end)
+
+  describe("joinall as garbage", function()
+    -- Waits for list() in a greenlet that nobody holds; is that closed?
+    local function waits(list, note)
+      greenlet.spawn(function()
+        local variable <close> = helper.closer(function() note.closed = true end)
+        note.got = greenlet.joinall(list())
+      end)
+      greenlet.sleep(0)
+    end
+
+    -- Greenlets that nobody can wake, unless he holds the event that they wait for.
+    local function resting()
+      local event = require "greenlet.event".Event()
+      local g = greenlet.spawn(event.wait, event)
+      greenlet.sleep(0)
+      return g, event
+    end
+
+    it("is collected with those it waits for", function()
+      local note, of_new, mutual = {}, {}, {}
+      waits(function() return { (resting()), (resting()) } end, note)
+      waits(function() return { Greenlet(print), Greenlet(print) } end, of_new)
+      do
+        local pair = {}
+        for i = 1, 2 do
+          pair[i] = greenlet.spawn(function()
+            local variable <close> = helper.closer(function() mutual[i] = true end)
+            greenlet.joinall(pair)
+          end)
+        end
+        greenlet.sleep(0)
+      end
+      assert.is_true(helper.collect_until(function()
+        return note.closed and of_new.closed and mutual[1] and mutual[2]
+      end))
+      assert.is_nil(note.got)
+    end)
+
+    it("lives while one of them is held", function()
+      local note = {}
+      local held, event = resting()
+      waits(function() return { (resting()), held } end, note)
+      assert.is_false(helper.collect_until(function() return note.closed end))
+      assert.is_true(held:has_links() == 1)
+      event:set()
+      assert.is_true(helper.collect_until(function() return note.closed end))
+    end)
+
+    it("lives while one of them sleeps, and gets what ends meanwhile", function()
+      local note = {}
+      local held, event = resting()
+      local sleeping = after(SHORT)
+      waits(function() return { held, sleeping } end, note)
+      collectgarbage()
+      greenlet.sleep(TICK)
+      collectgarbage()
+      event:set()
+      helper.wait_until(function() return note.got end)
+      holds(note.got, held, sleeping)
+    end)
+
+    it("is not held by one that is dead", function()
+      local note = {}
+      local held, event = resting()
+      waits(function() return { held, (resting()) } end, note)
+      assert.is_false(helper.collect_until(function() return note.closed end))
+      event:set()
+      helper.settle()
+      assert.is_true(held.dead)
+      assert.is_true(helper.collect_until(function() return note.closed end))
+    end)
+  end)
+
   describe("wait", function()
     it("returns the ready ones in the order in which they became ready", function()
       local a, b, c = after(SHORT), after(TICK), after(SHORT * 2)
