@@ -125,8 +125,8 @@ static bool push_line(lua_State *L, lua_Debug *ar) {
   return true;
 }
 
-/* Push the lines of the stack as it is now. Was all that counts of it among the
- * first TRAIL_SITES Lua functions? */
+/* Push the lines of the stack as it is now. Was all that it shows among the first
+ * TRAIL_SITES Lua functions? */
 static bool push_trail(lua_State *L, unsigned limit) {
   unsigned lines = 0, seen = 0;
   luaL_Buffer text;
@@ -140,7 +140,7 @@ static bool push_trail(lua_State *L, unsigned limit) {
     lines += line;
   }
   luaL_pushresult(&text);
-  return lines < limit || seen <= TRAIL_SITES;
+  return seen <= TRAIL_SITES;
 }
 
 /* Push a new origin: {trail, record}. */
@@ -156,13 +156,14 @@ static bool push_new_origin(lua_State *L, struct runtime *rt) {
 /* Keep the origin on top, unless a function may have been freed meanwhile. */
 static void keep_origin(lua_State *L, struct runtime *rt, const struct trail_entry *key,
                         unsigned place) {
+  if (!canary_lives(rt->store) || key->generation != rt->trail.generation)
+    return; /* a finalizer may have used the place */
   lua_pushvalue(rt->store, ORIGINS);
   lua_xmove(rt->store, L, 1);
   lua_pushvalue(L, -2);
   lua_rawseti(L, -2, place + 1);
   lua_pop(L, 1);
-  if (canary_lives(rt->store) && key->generation == rt->trail.generation)
-    rt->trail.cache[place] = *key;
+  rt->trail.cache[place] = *key;
 }
 
 /* Push the origin of the entry at a place of the cache. */
