@@ -48,9 +48,14 @@ static bool canary_lives(lua_State *store) {
   return lives;
 }
 
-/* Make all entries void, and those made from now on good. */
+/*
+ * Make all entries void, and those made from now on good. The canary is a thread,
+ * since Lua lets the collector work before it makes one, and after it makes anything
+ * else: then it would mark what is on the stack, and the canary outlive functions
+ * that are freed at the end of this cycle.
+ */
 static void set_canary(lua_State *L, struct runtime *rt) {
-  lua_newtable(L);
+  lua_newthread(L);
   lua_xmove(L, rt->store, 1);
   lua_rawseti(rt->store, CANARIES, CANARY);
   rt->trail.generation++;
