@@ -28,7 +28,7 @@ struct handle *l_new_handle(lua_State *L, struct runtime *rt, int meta) {
 /* (class) -> handle */
 int l_greenlet_allocate(lua_State *L) {
   lua_settop(L, 1);
-  l_push_instance_metatable(L, 1);
+  l_push_meta(L, 1);
   l_new_handle(L, l_runtime(L), 2);
   return 1;
 }

@@ -114,9 +114,9 @@ void l_check_started(lua_State *L, const struct runtime *rt) {
     luaL_error(L, "the interpreter is being closed");
 }
 
-void l_push_instance_metatable(lua_State *L, int class) {
+void l_push_meta(lua_State *L, int class) {
   if (!lua_istable(L, class) || lua_getfield(L, class, "__meta") != LUA_TTABLE)
-    luaL_error(L, "class expected");
+    luaL_typeerror(L, class, "class");
 }
 
 void *l_new_object(lua_State *L, int class, size_t bytes, int user_values, const void *kind) {
@@ -124,7 +124,7 @@ void *l_new_object(lua_State *L, int class, size_t bytes, int user_values, const
   const void **object = lua_newuserdatauv(L, bytes, user_values);
   memset(object, 0, bytes);
   *object = kind;
-  l_push_instance_metatable(L, class);
+  l_push_meta(L, class);
   lua_setmetatable(L, -2);
   return object;
 }
@@ -325,7 +325,7 @@ static void push_instance(lua_State *L) {
   if (lua_getfield(L, 1, "__new") == LUA_TNIL) {
     lua_pop(L, 1);
     lua_newtable(L);
-    lua_getfield(L, 1, "__meta");
+    l_push_meta(L, 1);
     lua_setmetatable(L, -2);
     return;
   }

@@ -80,8 +80,7 @@ static int allocate(lua_State *L, enum l_order order, const struct l_waitable_ty
     bind(L, "put", l_queue_put_method, l_queue_bound_put, UV_PUT);
     bind(L, "get", l_queue_get_method, l_queue_bound_get, UV_GET);
   }
-  if (lua_getfield(L, 1, "__meta") != LUA_TTABLE)
-    return luaL_argerror(L, 1, "class expected");
+  l_push_meta(L, 1);
   lua_setmetatable(L, 2);
   lua_settop(L, 2);
   return 1;
@@ -144,9 +143,11 @@ static int l_queue_init(lua_State *L) {
   if (queue->count > 0 || queue->unfinished > 0 || queue->shut)
     return luaL_error(L, "init of a queue that is in use");
   lua_Integer count = lua_isnil(L, 3) ? 0 : luaL_len(L, 3);
-  for (lua_Integer i = 1; i <= count; i++) {
+  for (lua_Integer i = 1; i <= count; i++) { /* lua_geti may do anything to the queue */
+    lua_pushcfunction(L, l_queue_put_nowait);
+    lua_pushvalue(L, 1);
     lua_geti(L, 3, i);
-    l_queue_put(L, queue, 1);
+    lua_call(L, 2, 0);
   }
   set_maxsize(queue, maxsize);
   return 0;

@@ -203,7 +203,7 @@ static int get_loop(lua_State *L) {
 
 static int l_raw_allocate(lua_State *L) {
   lua_settop(L, 1);
-  l_push_instance_metatable(L, 1);
+  l_push_meta(L, 1);
   l_new_handle(L, l_runtime(L), 2)->raw = true;
   return 1;
 }

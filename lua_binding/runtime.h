@@ -195,8 +195,9 @@ void *l_test_kind(lua_State *L, int idx, const void *kind);
 /* The same, or the usual error. */
 void *l_check_kind(lua_State *L, int idx, const void *kind, const char *name);
 
-/* Push the metatable of the instances of the class at an index, or raise. */
-void l_push_instance_metatable(lua_State *L, int class);
+/* Push the metatable of the instances of the class at idx; raises if that is none:
+ * scripts may call what makes objects. */
+void l_push_meta(lua_State *L, int idx);
 
 /* Make a userdata of the class at index `class` with its metatable; push it. */
 void *l_new_object(lua_State *L, int class, size_t bytes, int user_values, const void *kind);

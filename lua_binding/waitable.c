@@ -112,7 +112,7 @@ void l_tell_links(lua_State *L, int idx) {
 }
 
 int l_push_state(lua_State *L, const char *state) {
-  const struct l_waitable *waitable = lua_touserdata(L, 1);
+  const struct l_waitable *waitable = l_test_waitable(L, 1);
   const struct list *waiters = &waitable->waiters;
   int waiting = 0;
   luaL_getmetafield(L, 1, "__name");
