@@ -14,30 +14,24 @@ static int slept(lua_State *L, int status, lua_KContext context) {
   return 0;
 }
 
-COLD static double check_strange_sleep(lua_State *L) {
+static double check_sleep(lua_State *L) {
   double seconds = luaL_optnumber(L, 1, 0);
   if (!(seconds >= 0) && seconds != -1)
     luaL_argerror(L, 1, "seconds must not be negative");
   return seconds;
 }
 
-/* luaL_optnumber takes long for the 0 that most pass. */
-static double check_sleep(lua_State *L, int top) {
-  int is_number = true;
-  if (top == 0 || (lua_tointegerx(L, 1, &is_number) == 0 && is_number))
-    return 0;
-  double seconds = lua_tonumberx(L, 1, &is_number);
-  return is_number && seconds >= 0 ? seconds : check_strange_sleep(L);
-}
-
 /*** greenlet.sleep([seconds=0 [, ref=true]]): let others run, or wait. */
 HOT static int l_sleep(lua_State *L) {
   struct runtime *rt = l_runtime(L);
-  int top = lua_gettop(L);
-  double seconds = check_sleep(L, top);
-  bool ref = top < 2 || lua_isnil(L, 2) || lua_toboolean(L, 2);
+  int is_number, result;
+  bool turn = lua_tointegerx(L, 1, &is_number) == 0 && is_number;
+  double seconds = turn ? 0 : check_sleep(L);
   l_enter(L, rt);
-  int result = waiter_begin_sleep(&rt->hub, seconds, ref);
+  if (turn) /* no more is looked at where a switch is all that is wanted */
+    result = waiter_begin_turn(&rt->hub);
+  else
+    result = waiter_begin_sleep(&rt->hub, seconds, lua_isnoneornil(L, 2) || lua_toboolean(L, 2));
   if (result == 0)
     result = l_finish(rt);
   if (result == WAITER_LEAVE)
