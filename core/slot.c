@@ -269,7 +269,7 @@ static void free_idle(struct stack_pool *pool, unsigned *left) {
   struct slot **link = &pool->free_own;
   while (*link && *left > 0) {
     struct slot *slot = *link;
-    if (slot->ran & SLOT_TO_TRIM) {
+    if (slot->owner || slot->ran & SLOT_TO_TRIM) { /* invariant 3, or too early */
       slot->ran &= ~SLOT_TO_TRIM;
       link = &slot->next;
       continue;

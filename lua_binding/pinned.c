@@ -49,11 +49,17 @@ int l_get_pinned(lua_State *L) {
   return 1;
 }
 
+/* A raw one may also be started by what a child leaves it. */
+static bool started(const struct handle *handle) {
+  return handle->state != HANDLE_NEW ||
+         (handle->pair && handle->pair->g->state != GREENLET_NEW);
+}
+
 int l_set_pinned(lua_State *L) {
   struct handle *handle = l_check_handle(L, 1);
   if (!lua_isboolean(L, 2))
     return luaL_error(L, "attribute 'pinned' is a boolean (got %s)", luaL_typename(L, 2));
-  if (handle->state != HANDLE_NEW)
+  if (started(handle))
     return luaL_error(L, "'pinned' cannot be changed: the greenlet has been started");
   handle->rt->pinning = true;
   lua_pushvalue(L, 2);

@@ -115,7 +115,7 @@ static void converse(void) {
 
 static void step(void) {
   struct model *other = anyone(), *model = me(), *fresh;
-  switch (chance(14)) {
+  switch (chance(16)) {
     case 0:
     case 1:
       settle(waiter_yield(&hub));
@@ -168,6 +168,13 @@ static void step(void) {
       link_to(other);
       if (model->raw && chance(2))
         settle(greenlet_switch(greenlet_living(hub.current->parent), NULL, NULL));
+      break;
+    case 14:
+      stack_pool_trim(&hub.stacks, &hub.current->stack);
+      break;
+    case 15:
+      if (chance(20) == 0)
+        hub.stacks.move_always = !hub.stacks.move_always;
       break;
   }
 }

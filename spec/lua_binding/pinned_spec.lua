@@ -130,6 +130,16 @@ describe("greenlet pinned", function()
     assert.is_true(g:get())
   end)
 
+  it("cannot be changed by one that was started by what its child left it", function()
+    local parent = greenlet.greenlet(function()
+      return pcall(function() greenlet.getcurrent().pinned = true end)
+    end)
+    local ok, err = greenlet.greenlet(function() return "value" end, parent):switch()
+    assert.is_false(ok)
+    assert.matches("cannot be changed", err)
+    assert.is_false(parent.pinned)
+  end)
+
   it("is a boolean", function()
     local g, Pinned = Greenlet(print), pinned_class()
     for _, value in ipairs { 1, "true", {} } do

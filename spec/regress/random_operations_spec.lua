@@ -17,6 +17,9 @@ local hub = G.get_hub()
 local loop = hub.loop
 hub.exception_stream = false
 
+local Pinned = G.Greenlet:extend("Pinned")
+Pinned.pinned = true
+
 local opened, closed, closed_again = 0, 0, 0
 local made = setmetatable({}, { __mode = "k" }) -- all greenlets that somebody can still reach
 local pool = {}                                 -- those that operations are done to
@@ -78,6 +81,8 @@ operations = {
   function() keep(G.Greenlet(body)) end,
   function() keep(G.greenlet(body)) end,
   function() keep(G.greenlet(body, pick())) end,
+  function() keep(Pinned.spawn(body)) end,
+  function() pick().pinned = random(2) == 1 end,
   -- waits
   function() G.sleep(0) end,
   function() G.sleep(random() * 0.001) end,
@@ -105,6 +110,7 @@ operations = {
   finalizer,
   function() collectgarbage("step") end,
   seldom(20, collectgarbage),
+  seldom(50, function() G.config.stack_move = random(2) == 1 end),
   -- looks
   function() return tostring(pick()) .. pick().minimal_ident .. G.traceback(pick()) end,
   seldom(30, function() G.settrace(one) end),
