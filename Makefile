@@ -269,9 +269,11 @@ aarch64-lua: aarch64 ## run the Lua specs in the emulator, which has no stock Lu
 	GREENLUA=$(EMULATED) $(BUSTED) --lua=$(EMULATED) --exclude-tags=stock,memory $(INSIDE_SPECS)
 
 .PHONY: check
-check: $(BUILD)/packages-check ## all of the above, warnings being errors
+check: $(BUILD)/packages-check ## all of the above but the longest, warnings being errors
 	$(MAKE) CI=true BUILD=$(BUILD)/ci test
-	$(MAKE) layers clang asan ubsan valgrind aarch64-lua CI=true
+	$(MAKE) CI=true BUILD=$(BUILD)/ci SLOTS="1 2 4" slots
+	$(MAKE) layers clang asan asan-lua ubsan valgrind aarch64-lua CI=true
+	$(MAKE) valgrind-lua OUTSIDE_SPECS= CI=true
 
 .PHONY: coverage
 coverage: deps ## which lines of core the C tests run
