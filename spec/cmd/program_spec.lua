@@ -309,7 +309,8 @@ describe("greenlua", function()
     end)
 
     -- What a person does at a terminal, which `script` provides: wait until the screen
-    -- shows something, type, wait. Each step is {what to wait for, what to type}.
+    -- shows something, type, wait. Each step is {what to wait for, what to type}. The first
+    -- line is script's own, with the time of day.
     local function typed(steps)
       local screen = os.tmpname()
       local hands = {}
@@ -319,7 +320,7 @@ describe("greenlua", function()
       local result = greenlua { shell = ([[
         seen() {
           for try in $(seq 300); do
-            tr -d '\r\n' <%s | grep -qE "$1" && return
+            sed 1d %s | tr -d '\r\n' | grep -qE "$1" && return
             sleep 0.05
           done
         }
