@@ -27,11 +27,12 @@ ALL_CFLAGS = -std=gnu11 -I. $(WARNINGS) -fPIC -fno-strict-aliasing -fvisibility=
 # ---- What is built, in the order in which data flows ----
 CMD_SRC     = $(wildcard cmd/*.c)
 BINDING_SRC = $(wildcard lua_binding/*.c)
+CMD_LUA     = $(wildcard cmd/*.lua)
 BINDING_LUA = $(wildcard lua_binding/*.lua)
 CORE_SRC    = $(wildcard core/*.c)
 CORE_ASM    = core/switch_$(ARCH).S
 
-CMD_OBJ     = $(CMD_SRC:%.c=$(BUILD)/%.o)
+CMD_OBJ     = $(CMD_SRC:%.c=$(BUILD)/%.o) $(BUILD)/cmd/embedded.o
 BINDING_OBJ = $(BINDING_SRC:%.c=$(BUILD)/%.o) $(BUILD)/lua_binding/embedded.o
 CORE_OBJ    = $(CORE_SRC:%.c=$(BUILD)/%.o) $(CORE_ASM:%.S=$(BUILD)/%.o)
 
@@ -58,15 +59,16 @@ $(BUILD)/lua_binding/%.o: lua_binding/%.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(LUA_CFLAGS) -MMD -c -o $@ $<
 
-$(BUILD)/lua_binding/embedded.o: lua_binding/embedded.S $(BINDING_LUA) \
-    $(BINDING_LUA:%.lua=$(BUILD)/%.luac)
+$(BUILD)/cmd/embedded.o: $(CMD_LUA:%.lua=$(BUILD)/%.luac) $(CMD_LUA)
+$(BUILD)/lua_binding/embedded.o: $(BINDING_LUA:%.lua=$(BUILD)/%.luac) $(BINDING_LUA)
+$(BUILD)/%/embedded.o: %/embedded.S lua_binding/embed.inc
 	@mkdir -p $(@D)
 	$(CC) $(ASFLAGS) -DPRECOMPILED -I. -I$(BUILD) -c -o $@ $<
 
 # The Lua parts as bytecode, with the names and lines that tracebacks show, and who compiled them.
-$(BUILD)/lua_binding/%.luac: lua_binding/%.lua $(BUILD)/lua_binding/compiler
+$(BUILD)/%.luac: %.lua $(BUILD)/lua_binding/compiler
 	@mkdir -p $(@D)
-	$(LUA) -e 'part = assert(load(assert(io.open("$<")):read("a"), "=[greenlet.$*]"))' \
+	$(LUA) -e 'part = assert(load(assert(io.open("$<")):read("a"), "=[greenlet.$(*F)]"))' \
 	  -e 'assert(assert(io.open("$@", "wb")):write(string.dump(part)))'
 
 $(BUILD)/lua_binding/compiler:

@@ -71,4 +71,23 @@ void binding_traceback(lua_State *L, int idx, const char *message, int level);
  */
 int binding_exit_status(lua_State *L, int idx);
 
+/*
+ * Lua code in the program itself: as text and, if the Makefile has compiled it, as
+ * bytecode. embed.inc defines the symbols.
+ */
+struct binding_part {
+  const char *name, *text, *text_end, *code, *code_end;
+};
+
+#define BINDING_DECLARE_PART(name) \
+  extern const char text_##name[], text_##name##_end[], code_##name[], code_##name##_end[];
+#define BINDING_PART(name) \
+  {#name, text_##name, text_##name##_end, code_##name, code_##name##_end}
+
+/*
+ * Push a part as a function, whose chunk is named [greenlet.<name>]: reports leave
+ * such lines out. Raises what loading does (memory).
+ */
+void binding_push_part(lua_State *L, const struct binding_part *part);
+
 #endif

@@ -1,21 +1,6 @@
-/* The Lua parts of the binding: text_<name> to text_<name>_end as they are, and
- * code_<name> to code_<name>_end as bytecode, which is empty unless the
- * Makefile has them compiled (PRECOMPILED). compiler is the banner of the Lua
- * that did. parts.c has their list. */
-        .macro  embed name
-        .hidden text_\name, text_\name\()_end, code_\name, code_\name\()_end
-        .globl  text_\name, text_\name\()_end, code_\name, code_\name\()_end
-text_\name:
-        .incbin "lua_binding/\name\().lua"
-text_\name\()_end:
-        .byte   0
-code_\name:
-#ifdef PRECOMPILED
-        .incbin "lua_binding/\name\().luac"
-#endif
-code_\name\()_end:
-        .byte   0
-        .endm
+/* The Lua parts of the binding; parts.c has their list. compiler is the banner of
+ * the Lua that compiled them. */
+#include "lua_binding/embed.inc"
 
         .section .rodata
         .hidden compiler
@@ -25,26 +10,26 @@ compiler:
         .incbin "lua_binding/compiler"
 #endif
         .byte   0
-        embed   class
-        embed   greenlet
-        embed   wait
-        embed   hub
-        embed   timeout
-        embed   signal
-        embed   report
-        embed   waiter
-        embed   handler
-        embed   settings
-        embed   module
-        embed   monkey
-        embed   waitable
-        embed   event
-        embed   lock
-        embed   local
-        embed   util
-        embed   queue
-        embed   select
-        embed   mapping
-        embed   pool
-        embed   scope
+        embed   lua_binding, class
+        embed   lua_binding, greenlet
+        embed   lua_binding, wait
+        embed   lua_binding, hub
+        embed   lua_binding, timeout
+        embed   lua_binding, signal
+        embed   lua_binding, report
+        embed   lua_binding, waiter
+        embed   lua_binding, handler
+        embed   lua_binding, settings
+        embed   lua_binding, module
+        embed   lua_binding, monkey
+        embed   lua_binding, waitable
+        embed   lua_binding, event
+        embed   lua_binding, lock
+        embed   lua_binding, local
+        embed   lua_binding, util
+        embed   lua_binding, queue
+        embed   lua_binding, select
+        embed   lua_binding, mapping
+        embed   lua_binding, pool
+        embed   lua_binding, scope
         .section .note.GNU-stack, "", %progbits

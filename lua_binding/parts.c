@@ -3,11 +3,11 @@
  */
 #include <string.h>
 
+#include "lua_binding/binding.h"
 #include "lua_binding/runtime.h"
 
-/* A part as source and, if the Makefile has compiled it, as bytecode. */
 struct part {
-  const char *name, *text, *text_end, *code, *code_end;
+  struct binding_part in;
   bool late; /* few programs need it: it runs when core.<name> is asked for */
 };
 
@@ -19,14 +19,12 @@ struct part {
   PART(mapping, false) PART(pool, false) PART(scope, false) \
   PART(report, true) PART(waiter, true) PART(handler, true) PART(settings, true)
 
-#define PART(name, late) \
-  extern const char text_##name[], text_##name##_end[], code_##name[], code_##name##_end[];
+#define PART(name, late) BINDING_DECLARE_PART(name)
 PARTS
 #undef PART
 
 static const struct part parts[] = {
-#define PART(name, late) \
-  {#name, text_##name, text_##name##_end, code_##name, code_##name##_end, late},
+#define PART(name, late) {BINDING_PART(name), late},
     PARTS
 #undef PART
 };
@@ -47,8 +45,8 @@ static int load(lua_State *L, const char *name, const char *from, const char *to
   return luaL_loadbuffer(L, from, (size_t)(to - from), name);
 }
 
-/* Push a part as a function. Bytecode that does not fit costs time, no more. */
-static void push_part(lua_State *L, const struct part *part) {
+/* Bytecode that does not fit costs time, no more. */
+void binding_push_part(lua_State *L, const struct binding_part *part) {
   const char *name = lua_pushfstring(L, "=[greenlet.%s]", part->name);
   int status = LUA_ERRSYNTAX;
   if (compiled_for_us()) {
@@ -65,14 +63,14 @@ static void push_part(lua_State *L, const struct part *part) {
 
 static const struct part *find(const char *name) {
   for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-    if (strcmp(parts[i].name, name) == 0)
+    if (strcmp(parts[i].in.name, name) == 0)
       return &parts[i];
   }
   return NULL;
 }
 
 void l_run_part(lua_State *L, struct runtime *rt, const char *name, int results) {
-  push_part(L, find(name));
+  binding_push_part(L, &find(name)->in);
   lua_rawgeti(L, LUA_REGISTRYINDEX, rt->core_ref);
   lua_call(L, 1, results);
 }

@@ -1,0 +1,3 @@
+--- cmd.commands
+local cmd = ...
+return {}

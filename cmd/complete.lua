@@ -1,0 +1,3 @@
+--- cmd.complete
+local cmd = ...
+return {}

@@ -1,0 +1,3 @@
+--- cmd.console
+local cmd = ...
+return {}

@@ -1,0 +1,11 @@
+/* The Lua parts of the program; parts.c has their list. */
+#include "lua_binding/embed.inc"
+
+        .section .rodata
+        embed   cmd, console
+        embed   cmd, commands
+        embed   cmd, complete
+        embed   cmd, history
+        embed   cmd, inspect
+        embed   cmd, source
+        .section .note.GNU-stack, "", %progbits

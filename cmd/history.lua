@@ -1,0 +1,3 @@
+--- cmd.history
+local cmd = ...
+return {}

@@ -1,0 +1,3 @@
+--- cmd.inspect
+local cmd = ...
+return {}

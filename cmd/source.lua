@@ -1,0 +1,3 @@
+--- cmd.source
+local cmd = ...
+return {}
