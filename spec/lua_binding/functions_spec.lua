@@ -700,7 +700,9 @@ describe("greenlet", function()
     it("lives while one of them sleeps, and gets what ends meanwhile", function()
       local note = {}
       local held, event = resting()
-      local sleeping = after(SHORT)
+      local sleeping = greenlet.spawn(function()
+        repeat greenlet.sleep(TICK) until held.dead
+      end)
       waits(function() return { held, sleeping } end, note)
       collectgarbage()
       greenlet.sleep(TICK)
