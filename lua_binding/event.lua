@@ -39,9 +39,10 @@ local set, wait, is_set = Event.set, Event.wait, Event.is_set
 -- ---- AsyncResult ----
 
 --- Make a result that is still to come, for any number of greenlets to wait for.
--- It is given its result once: by `AsyncResult:set`, by `AsyncResult:set_exception`, or by a
--- greenlet or another AsyncResult that it is linked to: `g:link(result)`. It may be given to
--- `greenlet.wait`, `greenlet.iwait` and `greenlet.select`.
+-- It is given its result once: by `AsyncResult:set`, by `AsyncResult:set_exception`, or by a call
+-- `r(source)`, which takes over what came of a greenlet that is dead, or of another AsyncResult that
+-- is ready. So it may be linked: `g:link(r)`, which takes the greenlet's error. A second result is an
+-- error. It may be given to `greenlet.wait`, `greenlet.iwait` and `greenlet.select`.
 --
 -- ```lua
 -- local event = require "greenlet.event"
@@ -189,7 +190,7 @@ local function failure(self)
 end
 
 --- Its first value; nil for an error, and without a result.
--- @field AsyncResult.value
+-- @tfield any AsyncResult.value
 -- @source gevent.event.AsyncResult.value
 core.getter(AsyncResult, "value", function(self)
   local outcome = outcome_of(self)
@@ -198,7 +199,7 @@ core.getter(AsyncResult, "value", function(self)
 end)
 
 --- Its error; nil for values, and without a result.
--- @field AsyncResult.exception
+-- @tfield any AsyncResult.exception
 -- @source gevent.event.AsyncResult.exception
 core.getter(AsyncResult, "exception", function(self)
   local failed = failure(self)
@@ -207,21 +208,14 @@ end)
 
 --- Its error and the traceback of that, `{exception, traceback}`; nil for values, and without a
 -- result.
--- @field AsyncResult.exc_info
+-- @tfield table AsyncResult.exc_info
 -- @source gevent.event.AsyncResult.exc_info
 core.getter(AsyncResult, "exc_info", function(self)
   local failed = failure(self)
   return failed and { failed[1], failed[2] }
 end)
 
---- Take over what came of a greenlet that is dead, or of another AsyncResult that is ready.
--- So an AsyncResult may be linked to one: `g:link(result)`. That takes the greenlet's error.
--- @function AsyncResult:__call
--- @tparam Greenlet|AsyncResult source what it is taken over from
--- @raise an error if *source* is not ready, or if it has a result already
--- @usage local result = greenlet.event.AsyncResult()
---   greenlet.spawn(fetch, url):link(result)
--- @source gevent.event.AsyncResult.__call__
+-- Take over what came of a greenlet, or of another AsyncResult, that is ready.
 function AsyncResult:__call(source)
   if not source:ready() then error("what an AsyncResult takes over must be ready", 2) end
   if source:successful() then
