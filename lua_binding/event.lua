@@ -40,9 +40,9 @@ local set, wait, is_set = Event.set, Event.wait, Event.is_set
 
 --- Make a result that is still to come, for any number of greenlets to wait for.
 -- It is given its result once: by `AsyncResult:set`, by `AsyncResult:set_exception`, or by a call
--- `r(source)`, which takes over what came of a greenlet that is dead, or of another AsyncResult that
--- is ready. So it may be linked: `g:link(r)`, which takes the greenlet's error. A second result is an
--- error. It may be given to `greenlet.wait`, `greenlet.iwait` and `greenlet.select`.
+-- `r(source)`, which takes over what came of a greenlet that is dead, or of another AsyncResult
+-- that is ready. So it may be linked: `g:link(r)`, which takes the greenlet's error. A second
+-- result is an error. It may be given to `greenlet.wait`, `greenlet.iwait` and `greenlet.select`.
 --
 -- ```lua
 -- local event = require "greenlet.event"

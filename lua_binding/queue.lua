@@ -77,9 +77,9 @@
 -- Queues and channels may be given to `greenlet.wait` and `greenlet.iwait`, which take nothing out,
 -- and to `greenlet.select`, which does.
 --
--- The methods `put` and `get` lie in each object of these classes, which makes them fast: to replace
--- them in a class, do it before you make objects of it. Objects of derived classes look them up at
--- each call.
+-- The methods `put` and `get` lie in each object of these classes, which makes them fast: to
+-- replace them in a class, do it before you make objects of it. Objects of derived classes look
+-- them up at each call.
 -- @module greenlet.queue
 -- @source gevent.queue
 
@@ -174,9 +174,9 @@ core.StopIteration = core.Exception:extend("StopIteration")
 -- sent	world
 -- ```
 --
--- A stage of a pipeline is a greenlet that iterates over one channel and puts into the next; it ends
--- when the channel before it is shut down, and shuts down its own. Who waits at a queue or channel
--- that nobody else can reach any more is [garbage](garbage.md), and so are stages that were
+-- A stage of a pipeline is a greenlet that iterates over one channel and puts into the next; it
+-- ends when the channel before it is shut down, and shuts down its own. Who waits at a queue or
+-- channel that nobody else can reach any more is [garbage](garbage.md), and so are stages that were
 -- abandoned.
 -- @class greenlet.queue.Channel
 -- @usage local channel = greenlet.queue.Channel()
@@ -257,8 +257,8 @@ end
 --- Make a queue whose least item leaves first; of equals, the one that came first.
 -- Items are compared by `<`, lists by their first elements unless they have an `__lt` of their own,
 -- and with *less* by that. Only a put compares. An error in a comparison is raised in that put, and
--- the queue is as it was. A comparison may do anything, even wait: the place of its item is reserved
--- meanwhile.
+-- the queue is as it was. A comparison may do anything, even wait: the place of its item is
+-- reserved meanwhile.
 --
 -- ```lua
 -- local queue = require "greenlet.queue"
@@ -282,7 +282,8 @@ end
 -- @tparam[opt] table items list of what is in it from the start
 -- @tparam[opt] function less `less(a, b)`: must *a* leave before *b*?
 -- @raise bad argument; what a comparison of *items* raises
--- @usage local todo = greenlet.queue.PriorityQueue(nil, nil, function(a, b) return a.due < b.due end)
+-- @usage local function less(a, b) return a.due < b.due end
+--   local todo = greenlet.queue.PriorityQueue(nil, nil, less)
 -- @source gevent.queue.PriorityQueue
 function PriorityQueue:init(maxsize, items, less)
   if less ~= nil and not core.callable(less) then

@@ -233,8 +233,8 @@ static int get(lua_State *L, struct l_queue *queue, int state, bool taking) {
  * @tparam[opt=true] boolean block false: do not wait
  * @tparam[opt] number|Timeout timeout seconds; nil waits for ever
  * @treturn any the item
- * @raise Empty when the timeout expires, or at once with `block=false`, and nothing is taken out then;
- *   ShutDown when it is shut down and empty
+ * @raise Empty when the timeout expires, or at once with `block=false`, and nothing is taken out
+ *   then; ShutDown when it is shut down and empty
  * @switches yes, if there is no item and *block* is not false
  * @usage local line = lines:get()
  *   local ok, next_one = pcall(lines.get, lines, true, 5)
@@ -251,8 +251,8 @@ int l_queue_get_method(lua_State *L) {
  * @tparam[opt=true] boolean block false: do not wait
  * @tparam[opt] number|Timeout timeout seconds; nil waits for ever
  * @treturn any the item
- * @raise Empty when the timeout expires, or at once with `block=false`; ShutDown when it is shut down
- *   and empty
+ * @raise Empty when the timeout expires, or at once with `block=false`; ShutDown when it is shut
+ *   down and empty
  * @switches yes, if there is no item and *block* is not false
  * @usage if lines:peek() == "end" then return end
  * @source gevent.queue.Queue.peek
