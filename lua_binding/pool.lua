@@ -392,7 +392,8 @@ local function busy(self)
 end
 
 --- Kill all members, and those that are added meanwhile.
--- Those are the ones for which a spawn was waiting for a place, say. Each is killed once, however often this is called. Called by a member, it kills that last.
+-- Those are the ones for which a spawn was waiting for a place, say. Each is killed once, however
+-- often this is called. Called by a member, it kills that last.
 -- @function Group:kill
 -- @tparam[opt=GreenletExit] any exception as for `Greenlet:kill`
 -- @tparam[opt=true] boolean block wait until the group is empty
