@@ -73,7 +73,7 @@
 -- is left to itself, the children are killed. A child that nothing can wake any more, and that
 -- catches a hundred kills, is left alone when the main greenlet waits for it, which gets LoopExit:
 -- the only one that can outlive its scope.
--- @module greenlet.scope
+-- @page scope Scopes
 -- @source Trio: nurseries
 
 -- The one who calls scope is the owner; f runs in it, and what s:spawn makes are
