@@ -29,6 +29,7 @@
 -- true
 -- ```
 -- @module greenlet.event
+-- @order Event AsyncResult
 -- @source gevent.event
 
 local core = ...
@@ -42,7 +43,8 @@ local set, wait, is_set = Event.set, Event.wait, Event.is_set
 -- It is given its result once: by `AsyncResult:set`, by `AsyncResult:set_exception`, or by a call
 -- `r(source)`, which takes over what came of a greenlet that is dead, or of another AsyncResult
 -- that is ready. So it may be linked: `g:link(r)`, which takes the greenlet's error. A second
--- result is an error. It may be given to `greenlet.wait`, `greenlet.iwait` and `greenlet.select`.
+-- result is an error. It may be given to `greenlet.wait`, `greenlet.iwait` and `greenlet.select`,
+-- and has `rawlink` and `unlink` as an Event has.
 --
 -- ```lua
 -- local event = require "greenlet.event"
@@ -69,6 +71,8 @@ local set, wait, is_set = Event.set, Event.wait, Event.is_set
 -- <AsyncResult at 0x5581e0b04d18: error no answer>
 -- ```
 -- @class greenlet.event.AsyncResult
+-- @call greenlet.event.AsyncResult()
+-- @order set set_exception get get_nowait wait ready successful result
 -- @usage local result = greenlet.event.AsyncResult()
 -- @source gevent.event.AsyncResult
 
@@ -168,7 +172,7 @@ end
 -- @function AsyncResult:done
 -- @treturn boolean
 -- @usage if result:ready() then print(result:get()) end
--- @source gevent.event.AsyncResult.ready; concurrent.futures for `done`
+-- @source gevent.event.AsyncResult.ready
 function AsyncResult:ready()
   check_self(self, "ready")
   return is_set(self)

@@ -66,6 +66,7 @@
 -- bob waits for what ann holds
 -- ```
 -- @module greenlet.lock
+-- @order Lock Semaphore BoundedSemaphore RLock DummySemaphore
 -- @source gevent.lock
 
 local core = ...
@@ -136,6 +137,7 @@ end
 --- Make a semaphore: so many permits, to be had in the order of asking.
 -- It may be released more often than acquired: then it has more.
 -- @class greenlet.lock.Semaphore
+-- @order acquire release hold with wait ready locked
 -- @tparam[opt=1] integer value permits, 0 or more
 -- @raise bad argument for another value
 -- @usage local connections = greenlet.lock.Semaphore(10)
@@ -159,6 +161,7 @@ end
 
 --- Make a lock: a BoundedSemaphore of 1.
 -- @class greenlet.lock.Lock
+-- @call greenlet.lock.Lock()
 -- @super greenlet.lock.BoundedSemaphore
 -- @usage local printer = greenlet.lock.Lock()
 -- @source gevent.threading.Lock
@@ -169,8 +172,10 @@ function Lock:init(value)
 end
 
 --- Make a re-entrant lock: its owner may acquire it again, and must release it as often.
--- Nobody else may release it. A coroutine is of the greenlet that it runs in.
+-- Nobody else may release it. A coroutine is of the greenlet that it runs in. It has all methods of
+-- a `Semaphore`.
 -- @class greenlet.lock.RLock
+-- @call greenlet.lock.RLock()
 -- @usage local account = greenlet.lock.RLock()
 -- @source gevent.lock.RLock
 RLock.hold, RLock.with = hold, with
@@ -178,8 +183,9 @@ RLock.hold, RLock.with = hold, with
 -- ---- DummySemaphore ----
 
 --- Make a semaphore that never blocks, for where a lock is asked for and none is needed.
--- It may be acquired any number of times, by all at once.
+-- It may be acquired any number of times, by all at once. It has all methods of a `Semaphore`.
 -- @class greenlet.lock.DummySemaphore
+-- @call greenlet.lock.DummySemaphore()
 -- @usage local log = make_log(greenlet.lock.DummySemaphore())
 -- @source gevent.lock.DummySemaphore
 local DummySemaphore = core.Waitable:extend("DummySemaphore")

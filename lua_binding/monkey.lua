@@ -26,5 +26,4 @@ local core = ...
 -- kept in local variables before stay what they are. It loads the module itself, if need be.
 -- @function greenlet.monkey.patch_all
 -- @usage require "greenlet.monkey".patch_all()
--- @source gevent.monkey.patch_all, in its purpose
 return { patch_all = core.patch_all }

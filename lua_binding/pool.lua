@@ -48,6 +48,7 @@
 -- 1 4 9 9 4 1 9
 -- ```
 -- @module greenlet.pool
+-- @order Pool Group PoolFull
 -- @source gevent.pool
 
 -- What is done with the values of many calls is in mapping.lua.
@@ -221,6 +222,8 @@ end
 -- `#group` is how many members there are. A greenlet may be in several groups; one that is dead is
 -- never a member.
 -- @class greenlet.pool.Group
+-- @call greenlet.pool.Group(g, ...)
+-- @call greenlet.pool.Group(list)
 -- @order spawn add start discard contains iter join kill killone map imap imap_unordered apply
 -- @tparam[opt] Greenlet|table ... its first members, or one list of them
 -- @raise bad argument for what is no greenlet

@@ -81,6 +81,7 @@
 -- replace them in a class, do it before you make objects of it. Objects of derived classes look
 -- them up at each call.
 -- @module greenlet.queue
+-- @order Queue Channel PriorityQueue LifoQueue SimpleQueue UnboundQueue JoinableQueue
 -- @source gevent.queue
 
 -- Here are the errors, and what PriorityQueue does about places that it reserves; the
@@ -117,7 +118,7 @@ core.StopIteration = core.Exception:extend("StopIteration")
 --- Make a queue whose first item leaves first.
 -- `#q` is how many items there are.
 -- @class greenlet.queue.Queue
--- @order put put_nowait get get_nowait peek peek_nowait iter shutdown
+-- @order put put_nowait get get_nowait peek peek_nowait iter shutdown task_done join qsize
 -- @tparam[opt] integer maxsize how many items fit, 1 or more; nil: any number. 0 is an error: what
 --   holds no items is a `Channel`
 -- @tparam[opt] table items list of what is in it from the start, which may be more than fit
@@ -126,6 +127,7 @@ core.StopIteration = core.Exception:extend("StopIteration")
 -- @source gevent.queue.Queue
 
 --- Make a queue as Queue, but without tasks.
+-- It has the methods of a `Queue` but `task_done` and `join`.
 -- @class greenlet.queue.SimpleQueue
 -- @tparam[opt] integer maxsize how many items fit, 1 or more; nil: any number
 -- @tparam[opt] table items list of what is in it from the start
@@ -149,7 +151,8 @@ core.StopIteration = core.Exception:extend("StopIteration")
 
 --- Make a queue without room for anything: who puts and who gets meet.
 -- A put waits until a get has been handed the item; if one waits already, it returns at once. A
--- channel is always empty and full, and its size is 0.
+-- channel has the methods of a `Queue` but `peek`, `copy` and those for tasks. It is always empty
+-- and full, and its size is 0.
 --
 -- ```lua
 -- local queue = require "greenlet.queue"
@@ -179,6 +182,7 @@ core.StopIteration = core.Exception:extend("StopIteration")
 -- channel that nobody else can reach any more is [garbage](garbage.md), and so are stages that were
 -- abandoned.
 -- @class greenlet.queue.Channel
+-- @call greenlet.queue.Channel()
 -- @usage local channel = greenlet.queue.Channel()
 -- @source gevent.queue.Channel
 

@@ -74,7 +74,7 @@
 -- catches a hundred kills, is left alone when the main greenlet waits for it, which gets LoopExit:
 -- the only one that can outlive its scope.
 -- @page scope Scopes
--- @source Trio: nurseries
+-- @source trio.open_nursery
 
 -- The one who calls scope is the owner; f runs in it, and what s:spawn makes are
 -- the children. Four things end a scope before its time, and each only notes why
@@ -91,7 +91,7 @@ local MOST_KILLS = 100 -- of a child that nothing can wake and that catches them
 --- A scope, which `greenlet.scope` gives to the function that it calls.
 -- @class greenlet.scope.Scope
 -- @order spawn cancel shutdown
--- @source Trio: Nursery
+-- @source trio.Nursery
 local Scope = core.class:extend("Scope")
 
 --- An Event for those who want to end in good order, which `Scope:shutdown` sets.

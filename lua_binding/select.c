@@ -191,7 +191,7 @@ static int linked(lua_State *L, int status, lua_KContext context) {
  *   without any: nothing happens then
  * @switches yes, if nothing can be done at once
  * @usage local which, item = greenlet.select({{orders, "get"}, {closing, "wait"}}, 60)
- * @source Go: select
+ * @source select of Go
  */
 static int l_select(lua_State *L) {
   lua_settop(L, TIMEOUT);

@@ -40,7 +40,7 @@
 -- A select may meet another select, and a channel may be in it twice, for a put and for a get: it
 -- never meets itself.
 -- @page select Select
--- @source Go: select
+-- @source select of Go
 
 -- Here are the cases of kind "wait", for anything with rawlink and unlink. The rest is in C.
 

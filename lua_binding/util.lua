@@ -35,6 +35,7 @@
 --           :    Spawned at:
 --           :      script.lua:5: in main chunk
 -- @module greenlet.util
+-- @order print_run_info format_run_info
 -- @source gevent.util
 
 local core = ...
