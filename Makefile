@@ -36,6 +36,10 @@ CMD_OBJ     = $(CMD_SRC:%.c=$(BUILD)/%.o) $(BUILD)/cmd/embedded.o
 BINDING_OBJ = $(BINDING_SRC:%.c=$(BUILD)/%.o) $(BUILD)/lua_binding/embedded.o
 CORE_OBJ    = $(CORE_SRC:%.c=$(BUILD)/%.o) $(CORE_ASM:%.S=$(BUILD)/%.o)
 
+# Where docstrings are, and what reads them.
+DOCUMENTED = $(BINDING_SRC) $(BINDING_LUA) $(CMD_SRC) $(CMD_LUA)
+GENERATE   = $(wildcard scripts/docs/*.lua)
+
 CORE_TEST_SRC = $(wildcard spec/core/*_test.c)
 CORE_TESTS    = $(CORE_TEST_SRC:%.c=$(BUILD)/%)
 
@@ -59,17 +63,27 @@ $(BUILD)/lua_binding/%.o: lua_binding/%.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(LUA_CFLAGS) -MMD -c -o $@ $<
 
-$(BUILD)/cmd/embedded.o: $(CMD_LUA:%.lua=$(BUILD)/%.luac) $(CMD_LUA)
+$(BUILD)/cmd/embedded.o: $(CMD_LUA:%.lua=$(BUILD)/%.luac) $(CMD_LUA) $(BUILD)/cmd/docstrings.luac
 $(BUILD)/lua_binding/embedded.o: $(BINDING_LUA:%.lua=$(BUILD)/%.luac) $(BINDING_LUA)
 $(BUILD)/%/embedded.o: %/embedded.S lua_binding/embed.inc
 	@mkdir -p $(@D)
 	$(CC) $(ASFLAGS) -DPRECOMPILED -I. -I$(BUILD) -c -o $@ $<
 
 # The Lua parts as bytecode, with the names and lines that tracebacks show, and who compiled them.
+define compile_part
+@mkdir -p $(@D)
+$(LUA) -e 'part = assert(load(assert(io.open("$<")):read("a"), "=[greenlet.$(*F)]"))' \
+  -e 'assert(assert(io.open("$@", "wb")):write(string.dump(part)))'
+endef
 $(BUILD)/%.luac: %.lua $(BUILD)/lua_binding/compiler
+	$(compile_part)
+$(BUILD)/%.luac: $(BUILD)/%.lua $(BUILD)/lua_binding/compiler
+	$(compile_part)
+
+# What the prompt's help says, from the docstrings and the manual.
+$(BUILD)/cmd/docstrings.lua: $(DOCUMENTED) $(GENERATE) $(wildcard docs/manual/*.md)
 	@mkdir -p $(@D)
-	$(LUA) -e 'part = assert(load(assert(io.open("$<")):read("a"), "=[greenlet.$(*F)]"))' \
-	  -e 'assert(assert(io.open("$@", "wb")):write(string.dump(part)))'
+	$(LUA) scripts/docs/generate.lua help $@
 
 $(BUILD)/lua_binding/compiler:
 	@mkdir -p $(@D)
@@ -285,6 +299,11 @@ coverage: deps ## which lines of core the C tests run
 	  awk -v name=$$source 'index($$0, "File \x27" name) { mine = 1 } \
 	    mine && /^Lines/ { sub("Lines executed:", ""); printf "%-20s %s\n", name, $$0; mine = 0 }'; \
 	done
+
+# ---- Documents ----
+.PHONY: docs
+docs: ## write docs/manual and docs/greenlua.1 from the docstrings
+	$(LUA) scripts/docs/generate.lua manual .
 
 # ---- Use ----
 .PHONY: demo
