@@ -140,14 +140,38 @@ local function is_public(tags)
   return false
 end
 
+local function new_entry()
+  return { names = {}, params = {}, returns = {}, raises = {}, calls = {} }
+end
+
+-- `@tfield type name text`, of which a docstring may have several: an entry of its own.
+local function read_short_field(tag)
+  local kind, name, text = flow(tag.text):match("^(%S+)%s+(%S+)%s+(.+)$")
+  if tag.name ~= "tfield" or not text then return nil end
+  local entry = new_entry()
+  entry.kind, entry.type, entry.name, entry.names, entry.text = "field", kind, name, { name }, text
+  return entry
+end
+
+-- What one comment tells of.
 local function parse(text)
   local body, tags = split(text)
-  if not is_public(tags) then return nil end
-  local entry = { names = {}, params = {}, returns = {}, raises = {}, calls = {} }
-  for _, tag in ipairs(tags) do read_tag(entry, tag) end
-  entry.name, entry.text = entry.names[1], trim(body)
-  assert(entry.text ~= "", "it says nothing")
-  return entry
+  local entry, found = new_entry(), {}
+  if not is_public(tags) then return found end
+  for _, tag in ipairs(tags) do
+    local field = read_short_field(tag)
+    if field then
+      found[#found + 1] = field
+    else
+      read_tag(entry, tag)
+    end
+  end
+  if entry.kind then
+    entry.name, entry.text = entry.names[1], trim(body)
+    assert(entry.text ~= "", "it says nothing")
+    table.insert(found, 1, entry)
+  end
+  return found
 end
 
 local function read_all(path)
@@ -170,9 +194,9 @@ function docstrings.read(path)
   local text, entries = read_all(path), {}
   local comments = path:find("%.lua$") and lua_comments(text) or c_comments(text)
   for _, comment in ipairs(comments) do
-    local ok, entry = pcall(parse, comment.text)
-    if not ok then error(("%s:%d: docstring: %s"):format(path, comment.line, entry), 0) end
-    if entry then
+    local ok, found = pcall(parse, comment.text)
+    if not ok then error(("%s:%d: docstring: %s"):format(path, comment.line, found), 0) end
+    for _, entry in ipairs(found) do
       entry.file, entry.line = path, comment.line
       entries[#entries + 1] = entry
     end
