@@ -62,6 +62,8 @@ function greenlet.idle(priority)
   core.get_hub():wait(watcher)
 end
 
+--- @tfield table greenlet.config the [settings](config.md)
+-- @tfield string greenlet._VERSION `"greenlet "` and the version
 greenlet.config = setmetatable({}, {
   __name = "config",
   __index = function(_, name) return core.settings.get(name) end,

@@ -28,14 +28,17 @@ local function collect(paths)
   return all
 end
 
+-- A module may be a function, which is what its name stands for then.
 local function index_names(all)
-  local by_name = {}
+  local by_name, modules = {}, {}
   for _, entry in ipairs(all) do
-    for _, name in ipairs(entry.names) do
-      if by_name[name] then fail(entry, "'" .. name .. "' has one already") end
-      by_name[name] = entry
+    local names = entry.kind == "module" and modules or by_name
+    for _, name in ipairs(entry.kind == "page" and {} or entry.names) do
+      if names[name] then fail(entry, "'" .. name .. "' has one already") end
+      names[name] = entry
     end
   end
+  for name, entry in pairs(modules) do by_name[name] = by_name[name] or entry end
   return by_name
 end
 
@@ -104,7 +107,7 @@ end
 
 -- ---- Ordering ----
 
--- What @order names comes first, the rest follows by name.
+-- What @order names comes first. Fields follow as the sources have them, the rest by name.
 local function ranks(order)
   local rank, count = {}, 0
   for name in (order or ""):gmatch("[%w_]+") do
@@ -114,22 +117,22 @@ local function ranks(order)
   return rank
 end
 
-local function sort(list, order, name_of)
-  local rank = ranks(order)
+local function sort(list, order)
+  local rank, place = ranks(order), {}
+  for i, item in ipairs(list) do place[item] = i end
   table.sort(list, function(a, b)
-    local x, y = name_of(a), name_of(b)
+    local x, y = api.short(a.name), api.short(b.name)
     local first, second = rank[x] or math.huge, rank[y] or math.huge
     if first ~= second then return first < second end
+    if a.kind == "field" and b.kind == "field" then return place[a] < place[b] end
     return x < y
   end)
 end
 
-local function short_name(entry) return api.short(entry.name) end
-
 local function sort_page(page)
-  sort(page.functions, page.entry.order, short_name)
-  sort(page.classes, page.entry.order, function(class) return class.name end)
-  for _, class in ipairs(page.classes) do sort(class.members, class.entry.order, short_name) end
+  sort(page.functions, page.entry.order)
+  sort(page.classes, page.entry.order)
+  for _, class in ipairs(page.classes) do sort(class.members, class.entry.order) end
 end
 
 --- Read the docstrings of these files and put them in order.

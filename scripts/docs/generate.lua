@@ -124,7 +124,7 @@ local function help_chunk(all)
   end
   for _, page in ipairs(all.pages) do
     page.entry.page = page
-    if page.entry.kind == "module" then
+    if all.by_name[page.entry.name] == page.entry then
       chunk[#chunk + 1] = help_entry(page.entry.name, page.entry, help_page(page))
     end
   end
