@@ -8,7 +8,7 @@
 -- local original = pcall
 -- greenlet.monkey.patch_all()
 -- print(pcall == original) -- it was greenlua's already
--- print(greenlet.pcall(pcall, error, greenlet.GreenletExit)) -- passes through pcall
+-- print(greenlet.pcall(pcall, error, greenlet.GreenletExit())) -- passes through pcall
 -- ```
 --
 -- ```text
