@@ -11,6 +11,8 @@ ARCH    = $(firstword $(subst -, ,$(shell $(CC) -dumpmachine)))
 BUILD   = build
 LUA     = lua5.4
 V       = 0.1.0
+# Of that version, for the man page.
+DATE    = 2026-11-22
 
 WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
            -Wpointer-arith -Wwrite-strings -Wvla -Wconversion -Wno-sign-conversion

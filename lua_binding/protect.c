@@ -92,7 +92,7 @@ static int l_pcall_all(lua_State *L) {
   return protected_call(L, finish_all);
 }
 
-/*** Call `f(...)`, catch every error, kills, Timeouts and Ctrl-C too, and have a handler look at it.
+/*** Call `f(...)`, catch every error, kills too, and have a handler look at it.
  * @function greenlet.xpcall
  * @within errors
  * @tparam function f what to call

@@ -3,17 +3,109 @@
 local markdown = require "spec.markdown"
 local run = require "spec.cmd.run"
 
-describe("docs/manual.md", function()
-  markdown.describe("docs/manual.md", run.greenlua, 25)
+-- The lines of what a command prints, without its end of line.
+local function lines_of(command)
+  local lines, pipe = {}, assert(io.popen(command))
+  for line in pipe:lines() do lines[#lines + 1] = line end
+  pipe:close()
+  return lines
+end
 
-  it("has a heading for every link to one", function()
-    local file <close> = assert(io.open("docs/manual.md"))
-    local text, anchors = file:read("a"), {}
-    for heading in text:gmatch("\n#+ ([^\n]+)") do
-      anchors[heading:lower():gsub("[^%w%s_-]", ""):gsub(" ", "-")] = true
+local function read(path)
+  local file <close> = assert(io.open(path, "rb"))
+  return file:read("a")
+end
+
+local MANUAL = lines_of("LC_ALL=C ls docs/manual/*.md")
+local GENERATE = "scripts/docs/generate.lua"
+
+describe("the manual", function()
+  teardown(run.clean)
+
+  for _, page in ipairs(MANUAL) do
+    describe(page, function() markdown.describe(page, run.greenlua) end)
+  end
+
+  it("is what `make docs` writes, and so is the man page", function()
+    local directory = run.directory()
+    local command = "%s %s manual %s 2>&1; diff -r docs/manual %s/docs/manual; diff docs/greenlua.1 %s/docs"
+    assert.same({}, lines_of(command:format(run.stock, GENERATE, directory, directory, directory)))
+  end)
+
+  it("has a docstring for everything public, and for nothing else", function()
+    local help = run.directory() .. "/help.lua"
+    assert.same({}, lines_of(("%s %s help %s 2>&1"):format(run.stock, GENERATE, help)))
+    assert.same({}, lines_of(("%s spec/api.lua %s 2>&1"):format(run.quote(run.greenlua), help)))
+  end)
+
+  it("has an example on the page of each module", function()
+    for _, page in ipairs(MANUAL) do
+      local made = read(page):find("^<!%-%- Made by")
+      assert.is_true(not made or #markdown.examples(page) > 0, page .. " has no example")
     end
-    for anchor in text:gmatch("%]%(#([^)]+)%)") do
-      assert.is_true(anchors[anchor], "no heading for #" .. anchor)
+  end)
+end)
+
+-- ---- Links ----
+
+-- As GitHub makes them of headings; a second one of the same text ends in -1.
+local function anchors_of(path)
+  local anchors = {}
+  local text = ("\n" .. read(path)):gsub("\n```.-\n```", "\n")
+  for heading in text:gmatch("\n#+ ([^\n]+)") do
+    local anchor = heading:lower():gsub("[^%w%s_-]", ""):gsub(" ", "-")
+    local count = anchors[anchor]
+    anchors[anchor] = (count or 0) + 1
+    if count then anchors[anchor .. "-" .. count] = 1 end
+  end
+  return anchors
+end
+
+local function exists(path)
+  local file = io.open(path)
+  if file then file:close() end
+  return file ~= nil
+end
+
+local function check_link(page, target)
+  local path, anchor = target:match("^([^#]*)#?(.*)$")
+  if path == "" then
+    path = page
+  else
+    path = (page:match("^(.*/)") or "") .. path
+  end
+  assert.is_true(exists(path), ("%s: no file for the link to %s"):format(page, target))
+  if anchor ~= "" then
+    assert.is_truthy(anchors_of(path)[anchor], ("%s: no heading for %s"):format(page, target))
+  end
+end
+
+describe("links", function()
+  for _, page in ipairs(lines_of("LC_ALL=C ls README.md docs/*.md docs/manual/*.md")) do
+    it("lead to something in " .. page, function()
+      local text = read(page):gsub("\n```.-\n```", "\n"):gsub("`[^`\n]*`", "")
+      for target in text:gmatch("%]%(([^)%s]+)%)") do
+        if not target:find("^%a+:") then check_link(page, target) end
+      end
+    end)
+  end
+end)
+
+describe("docs/greenlua.1", function()
+  it("is a man page without faults", function()
+    if os.execute("command -v man >/dev/null") then
+      assert.same({}, lines_of("man --warnings -l docs/greenlua.1 2>&1 >/dev/null"))
+    end
+    if os.execute("command -v mandoc >/dev/null") then
+      assert.same({}, lines_of("mandoc -Tlint docs/greenlua.1 2>&1"))
+    end
+  end)
+
+  it("tells of every option that --help tells of", function()
+    local page = read("docs/greenlua.1"):gsub("\\%-", "-")
+    for _, line in ipairs(lines_of(run.quote(run.greenlua) .. " --help")) do
+      local option = line:match("^  (%-%-?%w*)")
+      if option then assert.is_truthy(page:find("\n\\fB" .. option:gsub("%-", "%%-") .. "[^\n]*\\fR\n"), option) end
     end
   end)
 end)

@@ -81,10 +81,10 @@ local function place_classes(pages, all)
   return classes
 end
 
--- What a method or field belongs to: nil if that is a module.
-local function find_class(classes, entry)
+-- What a method or field is of: nil if that is a module.
+local function find_class(classes, entry, name)
   if entry.kind ~= "function" and entry.kind ~= "field" then return nil end
-  local owner, separator = entry.name:match("^(.+)([.:])[%w_]+$")
+  local owner, separator = name:match("^(.+)([.:])[%w_]+$")
   local class = owner and classes[owner]
   if not class and (separator == ":" or (owner or ""):find("^%u")) then
     fail(entry, "no class " .. owner)
@@ -92,9 +92,24 @@ local function find_class(classes, entry)
   return class
 end
 
+-- Another name of it that belongs to another class: that lists it, too.
+local function alias(entry, name)
+  return setmetatable({ name = name, names = { name }, alias_of = entry, calls = {} },
+    { __index = entry })
+end
+
+local function place_aliases(classes, entry, first)
+  for i = 2, #entry.names do
+    local class = find_class(classes, entry, entry.names[i])
+    if class and class ~= first then
+      table.insert(class.members, alias(entry, entry.names[i]))
+    end
+  end
+end
+
 local function place_members(pages, classes, all)
   for _, entry in ipairs(all) do
-    local class = find_class(classes, entry)
+    local class = find_class(classes, entry, entry.name)
     if class then
       table.insert(class.members, entry)
       entry.page = class.page
@@ -102,6 +117,7 @@ local function place_members(pages, classes, all)
       entry.page = find_page(pages, entry)
       table.insert(entry.page.functions, entry)
     end
+    place_aliases(classes, entry, class)
   end
 end
 

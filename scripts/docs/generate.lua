@@ -68,8 +68,9 @@ local function hand_written(all)
   return names
 end
 
-local function version()
-  return read("Makefile"):match("\nV *= *(%S+)")
+-- A variable of the Makefile.
+local function setting(name)
+  return assert(read("Makefile"):match("\n" .. name .. " *= *(%S+)"))
 end
 
 local function write_manual(directory, all)
@@ -83,8 +84,8 @@ local function write_manual(directory, all)
     put(name, text)
     if name == "interpreter.md" then
       write(directory .. "/docs/greenlua.1", man.render(text, {
-        name = "greenlua", section = 1, version = "greenlua " .. version(),
-        summary = "a Lua 5.4 interpreter with greenlets",
+        name = "greenlua", section = 1, date = setting("DATE"),
+        version = "greenlua " .. setting("V"), summary = "a Lua 5.4 interpreter with greenlets",
       }))
     end
   end

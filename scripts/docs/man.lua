@@ -4,6 +4,8 @@ local blocks = require "blocks"
 
 local man = {}
 
+local WIDTH = 79
+
 -- ---- Text ----
 
 local function escape(text)
@@ -25,10 +27,25 @@ local function inline(text)
   end))
 end
 
+-- Text in lines that an editor shows whole; none may look like a macro.
+local function fill(text)
+  local lines, line = {}, ""
+  for word in text:gmatch("%S+") do
+    if #line + 1 + #word > WIDTH and not word:find("^[.']") then
+      lines[#lines + 1] = line
+      line = word
+    else
+      line = line == "" and word or line .. " " .. word
+    end
+  end
+  lines[#lines + 1] = line
+  return table.concat(lines, "\n")
+end
+
 local function join_cells(row)
   local texts = {}
   for i = 2, #row do texts[#texts + 1] = row[i] ~= "" and inline(row[i]) or nil end
-  return table.concat(texts, "; ")
+  return fill(table.concat(texts, "; "))
 end
 
 local function code(block)
@@ -45,13 +62,13 @@ local RENDER = {
   heading = function(block)
     return (block.level <= 2 and ".SH " .. escape(block.text:upper()) or ".SS " .. inline(block.text))
   end,
-  paragraph = function(block) return ".PP\n" .. inline(block.text) end,
+  paragraph = function(block) return ".PP\n" .. fill(inline(block.text)) end,
   code = code,
   list = function(block)
     local items = {}
     for i, item in ipairs(block.items) do
       local mark = item.mark == "-" and "\\(bu 2" or '"' .. item.mark .. '" 4'
-      items[i] = ".IP " .. mark .. "\n" .. inline(item.text)
+      items[i] = ".IP " .. mark .. "\n" .. fill(inline(item.text))
     end
     return table.concat(items, "\n")
   end,
@@ -69,12 +86,13 @@ end
 
 --- A man page in man(7)'s macros.
 -- @tparam string markdown the text; its title and what comes before the first section are left out
--- @tparam table about name, section, version, summary
+-- @tparam table about name, section, date, version, summary
 -- @treturn string roff
 function man.render(markdown, about)
   local parts = {
     '.\\" Made by "make docs" from docs/manual/interpreter.md and the sources.',
-    (".TH %s %d \"\" \"%s\" \"User Commands\""):format(about.name:upper(), about.section, about.version),
+    (".TH %s %d %s \"%s\" \"User Commands\""):format(about.name:upper(), about.section, about.date,
+      about.version),
     ".SH NAME", about.name .. " \\- " .. escape(about.summary),
   }
   local begun = false

@@ -6,6 +6,8 @@ local pages = {}
 
 local NOTICE = "<!-- Made by `make docs` from the docstrings in the sources: change those. -->\n"
 
+local ROOT = "greenlet.class"
+
 local function anchor(name)
   return name:lower():gsub("[^%w_-]", "")
 end
@@ -71,7 +73,16 @@ local function is_callable(entry)
   return entry.kind == "function" or #entry.params > 0 or #entry.calls > 0
 end
 
+-- A link to where an entry is described, from any page.
+local function reference(entry)
+  return ("[%s](%s.md#%s)"):format(entry.name, entry.page.id, anchor(entry.name))
+end
+
 local function render_entry(entry, level)
+  if entry.alias_of then
+    return ("#"):rep(level) .. " " .. entry.name .. "\n\n" .. signature(entry) ..
+      "\n\nAs " .. reference(entry.alias_of) .. "."
+  end
   return paragraphs {
     ("#"):rep(level) .. " " .. entry.name,
     is_callable(entry) and signature(entry) or "",
@@ -105,16 +116,18 @@ local function split(members)
   return functions, fields
 end
 
+-- The methods that a class has from those that it derives from, up to the root of all.
 local function render_super(all, entry)
-  if not entry.super then return "" end
-  local super = all.by_name[entry.super]
-  if not super then return "Derives from `" .. entry.super .. "`." end
-  local class = all.classes[super.name]
-  local functions = split(class.members)
-  local names = {}
-  for i, member in ipairs(functions) do names[i] = "`" .. api.short(member.name) .. "`" end
-  local text = ("Derives from [%s](%s.md#%s)"):format(super.name, super.page.id, anchor(super.name))
-  return #names > 0 and text .. ", which has " .. table.concat(names, ", ") .. "." or text .. "."
+  local class = entry.super and all.classes[entry.super]
+  if not class then return "" end
+  local text, names = "Derives from " .. reference(class.entry), {}
+  if class.entry.name == ROOT then return text .. "." end
+  for i, member in ipairs((split(class.members))) do
+    names[i] = ("[%s](%s.md#%s)"):format(api.short(member.name), class.page.id, anchor(member.name))
+  end
+  text = #names > 0 and text .. ", which has " .. table.concat(names, ", ") .. "." or text .. "."
+  if class.entry.super == ROOT then return text end
+  return (text .. render_super(all, class.entry):gsub("^Derives", " That derives"))
 end
 
 local function render_class(all, class)
