@@ -342,17 +342,21 @@ bench-scaling: all ## measure from 10 to 1,000,000 greenlets; draw docs/scaling.
 	$(BUILD)/greenlua scripts/bench/scaling.lua --write
 
 DOC_DIR = $(DESTDIR)$(PREFIX)/share/doc/greenlua
+MAN_DIR = $(DESTDIR)$(PREFIX)/share/man/man1
 
 .PHONY: install
 install: all ## install below $(PREFIX), or $(DESTDIR)$(PREFIX)
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/lua/5.4 $(DOC_DIR)
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/lua/5.4 $(DOC_DIR)/manual $(MAN_DIR)
 	install -m 755 $(BUILD)/greenlua $(DESTDIR)$(PREFIX)/bin/greenlua
 	install -m 644 $(BUILD)/greenlet.so $(DESTDIR)$(PREFIX)/lib/lua/5.4/greenlet.so
 	install -m 644 README.md LICENSE $(wildcard docs/*.md docs/*.svg) $(DOC_DIR)
+	install -m 644 $(wildcard docs/manual/*.md) $(DOC_DIR)/manual
+	install -m 644 docs/greenlua.1 $(MAN_DIR)
 
 .PHONY: uninstall
 uninstall: ## remove what install put there
 	rm -f $(DESTDIR)$(PREFIX)/bin/greenlua $(DESTDIR)$(PREFIX)/lib/lua/5.4/greenlet.so
+	rm -f $(MAN_DIR)/greenlua.1
 	rm -rf $(DOC_DIR)
 
 .PHONY: help
