@@ -931,5 +931,5 @@ describe("scripts/examples", function()
 end)
 
 describe("README.md", function()
-  markdown.describe("README.md", PROGRAM, 5)
+  markdown.describe("README.md", PROGRAM, 2)
 end)
