@@ -307,10 +307,14 @@ coverage: deps ## which lines of core the C tests run
 docs: ## write docs/manual and docs/greenlua.1 from the docstrings
 	$(LUA) scripts/docs/generate.lua manual .
 
+.PHONY: peers
+peers: ## run the manual's programs in other languages, as far as these are installed
+	$(LUA) spec/peers.lua
+
 # ---- Use ----
 .PHONY: demo
 demo: all ## count the words of this project's documents, concurrently
-	$(BUILD)/greenlua scripts/examples/wordcount.lua README.md $(wildcard docs/*.md) core/*.h
+	$(BUILD)/greenlua scripts/examples/wordcount.lua README.md $(wildcard docs/*.md docs/manual/*.md) core/*.h
 
 # ---- Measuring ----
 # What of the systems beside greenlua must be compiled, and can be.

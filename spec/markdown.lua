@@ -5,9 +5,11 @@ local run = require "spec.cmd.run"
 
 local markdown = {}
 
--- The fenced blocks of a document: {language =, code =, line =, last =}, where the lines are those of
--- its code and of the fence that ends it.
-local function fenced_blocks(path)
+--- The fenced blocks of a document.
+-- @tparam string path the document's
+-- @treturn table a list of {language =, code =, line =, last =}: the lines are those of where the code
+-- begins and of the fence that ends it
+function markdown.blocks(path)
   local blocks, block, number = {}, nil, 0
   for line in io.lines(path) do
     number = number + 1
@@ -32,7 +34,7 @@ end
 -- @treturn table a list of {code =, output =, line =}
 function markdown.examples(path, language)
   local examples, before = {}, nil
-  for _, block in ipairs(fenced_blocks(path)) do
+  for _, block in ipairs(markdown.blocks(path)) do
     local follows = before and block.line - before.last <= 3
     if follows and before.language == (language or "lua") and block.language == "text" then
       examples[#examples + 1] = { code = before.code, output = block.code, line = before.line }
