@@ -6,8 +6,14 @@ local cmd = ...
 
 local docs = {}
 
+local topics = cmd.docstrings.topics
 local by_name = {}
 for _, entry in ipairs(cmd.docstrings.entries) do by_name[entry.name] = entry end
+
+-- What has several names, or is a page of the manual, has its text once.
+for _, entry in pairs(by_name) do
+  entry.text = entry.text or (entry.as and by_name[entry.as] or topics[entry.topic]).text
+end
 
 -- Methods may be asked for with a dot or a colon; `greenlet.` goes without saying.
 local function exact(name)
@@ -60,9 +66,9 @@ end
 
 --- The pages of the manual as text, by name.
 function docs.topics()
-  local topics = {}
-  for name, topic in pairs(cmd.docstrings.topics) do topics[name] = topic.text end
-  return topics
+  local texts = {}
+  for name, topic in pairs(topics) do texts[name] = topic.text end
+  return texts
 end
 
 return docs
