@@ -98,11 +98,11 @@ local function members_of(all, entry)
   return class and class.members or {}
 end
 
--- {name =, kind =, module =, usage =, ...}, as Lua. `rest` is its text, or where that is: as = the
--- entry of that name, topic = the page.
+-- {name =, kind =, module =, usage =, super =, ...}, as Lua. `rest` is its text, or where that is:
+-- as = the entry of that name, topic = the page.
 local function help_entry(name, entry, rest)
-  return ("{ name = %q, kind = %q, module = %q, usage = %q,\n  %s = %q },\n"):format(name,
-    entry.kind, entry.page and entry.page.title or "", api.calls(entry)[1], rest[1], rest[2])
+  return ("{ name = %q, kind = %q, module = %q, usage = %q, super = %q,\n  %s = %q },\n"):format(name,
+    entry.kind, entry.page.title, api.calls(entry)[1], entry.super, rest[1], rest[2])
 end
 
 local function help_page(page)
