@@ -153,8 +153,8 @@ describe("scripts/docs", function()
   end)
 
   it("escapes what roff would take for its own", function()
-    local text = man.render("# T\n\n## Options\n\n`-x`, \\ and ...\n\n    .TH 'x'\n\n.dots [a](b)\n",
-      { name = "n", section = 1, date = "2026-01-01", version = "n 1", summary = "a - b" })
+    local text = man.render("# T\n\nn - a - b\n\n## Options\n\n`-x`, \\ and ...\n\n    .TH 'x'\n\n.dots [a](b)\n",
+      { name = "n", section = 1, date = "2026-01-01", version = "n 1" })
     assert.matches("\nn \\- a \\- b\n.SH OPTIONS\n\\fB\\-x\\fR, \\e and ...\n", text, 1, true)
     assert.matches("\n\\&.TH 'x'\n", text, 1, true)
     assert.matches("\n\\&.dots a\n", text, 1, true)

@@ -85,7 +85,7 @@ local function write_manual(directory, all)
     if name == "interpreter.md" then
       write(directory .. "/docs/greenlua.1", man.render(text, {
         name = "greenlua", section = 1, date = setting("DATE"),
-        version = "greenlua " .. setting("V"), summary = "a Lua 5.4 interpreter with greenlets",
+        version = "greenlua " .. setting("V"),
       }))
     end
   end

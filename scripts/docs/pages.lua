@@ -31,12 +31,6 @@ local function parameter_line(parameter)
   return parameter.text ~= "" and line .. ": " .. parameter.text or line
 end
 
-local function result_line(result)
-  if not result.type then return "- Returns " .. result.text .. "." end
-  local kind = type_text(result.type)
-  return "- Returns " .. (result.text == "" and kind or kind .. ": " .. result.text) .. "."
-end
-
 local function stop(text)
   return text:find("[.:]$") and text or text .. "."
 end
@@ -45,7 +39,7 @@ local function facts(entry)
   local lines = {}
   local function add(line) lines[#lines + 1] = stop(line) end
   for _, parameter in ipairs(entry.params) do add(parameter_line(parameter)) end
-  for _, result in ipairs(entry.returns) do add(result_line(result):gsub("%.$", "")) end
+  for _, result in ipairs(entry.returns) do add("- Returns " .. api.result_text(result)) end
   for _, raise in ipairs(entry.raises) do add("- Raises " .. raise) end
   if entry.switches then add("- Switches: " .. entry.switches) end
   if entry.source then add("- Follows `" .. entry.source .. "`") end

@@ -83,7 +83,7 @@ local function facts(entry)
   local lines = {}
   local function add(label, text) lines[#lines + 1] = labelled(label, text) end
   for _, parameter in ipairs(entry.params) do add(parameter.name, parameter_text(parameter)) end
-  for _, result in ipairs(entry.returns) do add("returns", type_and_text(result)) end
+  for _, result in ipairs(entry.returns) do add("returns", api.result_text(result)) end
   for _, raise in ipairs(entry.raises) do add("raises", raise) end
   if entry.kind == "field" and entry.type then add("type", api.type_text(entry.type)) end
   if entry.super then add("super", entry.super) end
