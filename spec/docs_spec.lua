@@ -28,8 +28,9 @@ describe("the manual", function()
 
   it("is what `make docs` writes, and so is the man page", function()
     local directory = run.directory()
-    local command = "%s %s manual %s 2>&1; diff -r docs/manual %s/docs/manual; diff docs/greenlua.1 %s/docs"
-    assert.same({}, lines_of(command:format(run.stock, GENERATE, directory, directory, directory)))
+    assert.same({}, lines_of(("%s %s manual %s 2>&1"):format(run.stock, GENERATE, directory)))
+    assert.same({}, lines_of("diff -r docs/manual " .. directory .. "/docs/manual"))
+    assert.same({}, lines_of("diff docs/greenlua.1 " .. directory .. "/docs/greenlua.1"))
   end)
 
   it("has a docstring for everything public, and for nothing else", function()
@@ -152,7 +153,8 @@ describe("docs/greenlua.1", function()
     local page = read("docs/greenlua.1"):gsub("\\%-", "-")
     for _, line in ipairs(lines_of(run.quote(run.greenlua) .. " --help")) do
       local option = line:match("^  (%-%-?%w*)")
-      if option then assert.is_truthy(page:find("\n\\fB" .. option:gsub("%-", "%%-") .. "[^\n]*\\fR\n"), option) end
+      local tag = option and "\n\\fB" .. option:gsub("%-", "%%-") .. "[^\n]*\\fR\n"
+      assert.is_truthy(not tag or page:find(tag), option)
     end
   end)
 end)

@@ -9,7 +9,8 @@ local WIDTH = 79
 -- ---- Text ----
 
 local function escape(text)
-  return (text:gsub("\\", "\\e"):gsub("%-", "\\-"):gsub("\n([.'])", "\n\\&%1"):gsub("^([.'])", "\\&%1"))
+  text = text:gsub("\\", "\\e"):gsub("%-", "\\-")
+  return (text:gsub("\n([.'])", "\n\\&%1"):gsub("^([.'])", "\\&%1"))
 end
 
 -- `code` and **strong** are bold, *names* are italic. What is code is taken out first: nothing
@@ -60,7 +61,8 @@ end
 
 local RENDER = {
   heading = function(block)
-    return (block.level <= 2 and ".SH " .. escape(block.text:upper()) or ".SS " .. inline(block.text))
+    if block.level > 2 then return ".SS " .. inline(block.text) end
+    return ".SH " .. escape(block.text:upper())
   end,
   paragraph = function(block) return ".PP\n" .. fill(inline(block.text)) end,
   code = code,

@@ -126,7 +126,8 @@ end
 
 local function render_class(all, class)
   local functions, fields = split(class.members)
-  local parts = { render_entry(class.entry, 2), render_super(all, class.entry), field_table(fields) }
+  local parts = { render_entry(class.entry, 2), render_super(all, class.entry),
+                  field_table(fields) }
   for _, member in ipairs(functions) do parts[#parts + 1] = render_entry(member, 3) end
   return paragraphs(parts)
 end

@@ -34,7 +34,10 @@ local function row_text(row)
 end
 
 local RENDER = {
-  heading = function(block) return unmark(block.text) .. "\n" .. ("-"):rep(utf8.len(block.text)) end,
+  heading = function(block)
+    local text = unmark(block.text)
+    return text .. "\n" .. ("-"):rep(utf8.len(text))
+  end,
   paragraph = function(block) return fill(unmark(block.text), "", "") end,
   code = function(block) return "    " .. table.concat(block.lines, "\n    ") end,
   list = function(block)
@@ -76,7 +79,8 @@ end
 local function parameter_text(parameter)
   local text = type_and_text(parameter)
   if not parameter.optional then return text end
-  return text .. (" (%s)"):format(parameter.default and "default " .. parameter.default or "optional")
+  local default = parameter.default and "default " .. parameter.default
+  return ("%s (%s)"):format(text, default or "optional")
 end
 
 local function facts(entry)
