@@ -59,12 +59,15 @@ local function complete(text, regions)
   end))
 end
 
--- The pages of the manual that are there: ours to make, or written by hand.
+-- The pages of the manual that are not made of docstrings.
 local function hand_written(all)
   local made, names = {}, {}
   for _, page in ipairs(all.pages) do made[page.id .. ".md"] = true end
   for _, name in ipairs(list(MANUAL)) do
-    if not made[name] then names[#names + 1] = name end
+    if not made[name] then
+      assert(not pages.is_made(read(MANUAL .. name)), name .. ": no docstrings are left for it")
+      names[#names + 1] = name
+    end
   end
   return names
 end

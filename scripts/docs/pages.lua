@@ -164,6 +164,11 @@ function pages.render(all, page)
   return paragraphs(parts) .. "\n"
 end
 
+--- Is a page one that `render` has made?
+function pages.is_made(text)
+  return text:sub(1, #NOTICE) == NOTICE
+end
+
 --- The first sentence of a text, in one line.
 function pages.summary(text)
   local first = text:gsub("%s*\n%s*", " ")
