@@ -129,7 +129,9 @@ local function lookup(path)
   local value = _G
   for part in path:gmatch("[^.]+") do
     if type(value) ~= "table" then return nil end
-    value = value[part]
+    local ok, found = pcall(function() return value[part] end)
+    if not ok then return nil end -- greenlet.config refuses what it does not know
+    value = found
   end
   return value
 end

@@ -39,6 +39,15 @@ describe("the manual", function()
     assert.same({}, lines_of(("%s spec/api.lua %s 2>&1"):format(run.quote(run.greenlua), help)))
   end)
 
+  it("tells of every setting", function()
+    local page, count = read("docs/manual/config.md"), 0
+    for name in read("lua_binding/settings.c"):gmatch('{"([%l_]+)", "GREENLUA_[%u_]+"}') do
+      count = count + 1
+      assert.is_truthy(page:find("\n| `greenlet.config." .. name .. "` |", 1, true), name)
+    end
+    assert.is_true(count >= 4)
+  end)
+
   it("has an example on the page of each module", function()
     for _, page in ipairs(MANUAL) do
       local made = read(page):find("^<!%-%- Made by")

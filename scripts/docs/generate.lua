@@ -55,8 +55,26 @@ local function complete(text, regions)
   local region = "(<!%-%- (%l+) %-%->\n).-(<!%-%- /(%l+) %-%->)"
   return (text:gsub(region, function(from, name, to, ending)
     assert(name == ending and regions[name], "no region " .. name)
-    return from .. regions[name] .. "\n" .. to
+    return from .. regions[name] .. to
   end))
+end
+
+local function title_of(text)
+  return assert(("\n" .. text):match("\n# ([^\n]+)"), "a page without a title")
+end
+
+-- Links to the pages written by hand that the index does not name: it leads to all.
+local function more_links(names)
+  local links, index = {}, complete(read(MANUAL .. "README.md"), setmetatable({}, {
+    __index = function() return "" end,
+  }))
+  for _, name in ipairs(names) do
+    if name ~= "README.md" and not index:find("](" .. name, 1, true) then
+      local title = blocks.unlink(title_of(read(MANUAL .. name)))
+      links[#links + 1] = ("- [%s](%s)\n"):format(title, name)
+    end
+  end
+  return table.concat(links)
 end
 
 -- The pages of the manual that are not made of docstrings.
@@ -78,12 +96,14 @@ local function setting(name)
 end
 
 local function write_manual(directory, all)
-  local regions = { options = options.table(read("cmd/options.c")), modules = module_table(all),
-                    settings = options.settings(all) }
+  local by_hand = hand_written(all)
+  local regions = { options = options.table(read("cmd/options.c")) .. "\n",
+                    settings = options.settings(all) .. "\n",
+                    modules = module_table(all) .. "\n", more = more_links(by_hand) }
   os.execute("mkdir -p '" .. directory .. "/" .. MANUAL .. "'")
   local function put(name, text) write(directory .. "/" .. MANUAL .. name, text) end
   for _, page in ipairs(all.pages) do put(page.id .. ".md", pages.render(all, page)) end
-  for _, name in ipairs(hand_written(all)) do
+  for _, name in ipairs(by_hand) do
     local text = complete(read(MANUAL .. name), regions)
     put(name, text)
     if name == "interpreter.md" then
@@ -119,10 +139,6 @@ end
 
 local function help_topic(name, title, text)
   return ("[%q] = { title = %q, text = %q },\n"):format(name, title, text)
-end
-
-local function title_of(text)
-  return assert(("\n" .. text):match("\n# ([^\n]+)"), "a page without a title")
 end
 
 local function help_chunk(all)
