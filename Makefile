@@ -11,6 +11,8 @@ ARCH    = $(firstword $(subst -, ,$(shell $(CC) -dumpmachine)))
 BUILD   = build
 LUA     = lua5.4
 V       = 0.1.0
+# Of that version, for the man page.
+DATE    = 2026-11-22
 
 WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
            -Wpointer-arith -Wwrite-strings -Wvla -Wconversion -Wno-sign-conversion
@@ -36,6 +38,10 @@ CMD_OBJ     = $(CMD_SRC:%.c=$(BUILD)/%.o) $(BUILD)/cmd/embedded.o
 BINDING_OBJ = $(BINDING_SRC:%.c=$(BUILD)/%.o) $(BUILD)/lua_binding/embedded.o
 CORE_OBJ    = $(CORE_SRC:%.c=$(BUILD)/%.o) $(CORE_ASM:%.S=$(BUILD)/%.o)
 
+# Where docstrings are, and what reads them.
+DOCUMENTED = $(BINDING_SRC) $(BINDING_LUA) $(CMD_SRC) $(CMD_LUA)
+GENERATE   = $(wildcard scripts/docs/*.lua)
+
 CORE_TEST_SRC = $(wildcard spec/core/*_test.c)
 CORE_TESTS    = $(CORE_TEST_SRC:%.c=$(BUILD)/%)
 
@@ -59,7 +65,7 @@ $(BUILD)/lua_binding/%.o: lua_binding/%.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(LUA_CFLAGS) -MMD -c -o $@ $<
 
-$(BUILD)/cmd/embedded.o: $(CMD_LUA:%.lua=$(BUILD)/%.luac) $(CMD_LUA)
+$(BUILD)/cmd/embedded.o: $(CMD_LUA:%.lua=$(BUILD)/%.luac) $(CMD_LUA) $(BUILD)/cmd/docstrings.lua
 $(BUILD)/lua_binding/embedded.o: $(BINDING_LUA:%.lua=$(BUILD)/%.luac) $(BINDING_LUA)
 $(BUILD)/%/embedded.o: %/embedded.S lua_binding/embed.inc
 	@mkdir -p $(@D)
@@ -70,6 +76,11 @@ $(BUILD)/%.luac: %.lua $(BUILD)/lua_binding/compiler
 	@mkdir -p $(@D)
 	$(LUA) -e 'part = assert(load(assert(io.open("$<")):read("a"), "=[greenlet.$(*F)]"))' \
 	  -e 'assert(assert(io.open("$@", "wb")):write(string.dump(part)))'
+
+# What the prompt's help says, from the docstrings and the manual.
+$(BUILD)/cmd/docstrings.lua: $(DOCUMENTED) $(GENERATE) $(wildcard docs/manual/*.md)
+	@mkdir -p $(@D)
+	$(LUA) scripts/docs/generate.lua help $@
 
 $(BUILD)/lua_binding/compiler:
 	@mkdir -p $(@D)
@@ -286,10 +297,19 @@ coverage: deps ## which lines of core the C tests run
 	    mine && /^Lines/ { sub("Lines executed:", ""); printf "%-20s %s\n", name, $$0; mine = 0 }'; \
 	done
 
+# ---- Documents ----
+.PHONY: docs
+docs: ## write docs/manual and docs/greenlua.1 from the docstrings
+	$(LUA) scripts/docs/generate.lua manual .
+
+.PHONY: peers
+peers: ## run the manual's programs in other languages, as far as these are installed
+	$(LUA) spec/peers.lua
+
 # ---- Use ----
 .PHONY: demo
 demo: all ## count the words of this project's documents, concurrently
-	$(BUILD)/greenlua scripts/examples/wordcount.lua README.md $(wildcard docs/*.md) core/*.h
+	$(BUILD)/greenlua scripts/examples/wordcount.lua README.md $(wildcard docs/*.md docs/manual/*.md) core/*.h
 
 # ---- Measuring ----
 # What of the systems beside greenlua must be compiled, and can be.
@@ -321,17 +341,21 @@ bench-scaling: all ## measure from 10 to 1,000,000 greenlets; draw docs/scaling.
 	$(BUILD)/greenlua scripts/bench/scaling.lua --write
 
 DOC_DIR = $(DESTDIR)$(PREFIX)/share/doc/greenlua
+MAN_DIR = $(DESTDIR)$(PREFIX)/share/man/man1
 
 .PHONY: install
 install: all ## install below $(PREFIX), or $(DESTDIR)$(PREFIX)
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/lua/5.4 $(DOC_DIR)
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/lua/5.4 $(DOC_DIR)/manual $(MAN_DIR)
 	install -m 755 $(BUILD)/greenlua $(DESTDIR)$(PREFIX)/bin/greenlua
 	install -m 644 $(BUILD)/greenlet.so $(DESTDIR)$(PREFIX)/lib/lua/5.4/greenlet.so
 	install -m 644 README.md LICENSE $(wildcard docs/*.md docs/*.svg) $(DOC_DIR)
+	install -m 644 $(wildcard docs/manual/*.md) $(DOC_DIR)/manual
+	install -m 644 docs/greenlua.1 $(MAN_DIR)
 
 .PHONY: uninstall
 uninstall: ## remove what install put there
 	rm -f $(DESTDIR)$(PREFIX)/bin/greenlua $(DESTDIR)$(PREFIX)/lib/lua/5.4/greenlet.so
+	rm -f $(MAN_DIR)/greenlua.1
 	rm -rf $(DOC_DIR)
 
 .PHONY: help

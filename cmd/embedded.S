@@ -8,4 +8,6 @@
         embed   cmd, history
         embed   cmd, inspect
         embed   cmd, source
+        embed   cmd, docs
+        embed_text cmd, docstrings
         .section .note.GNU-stack, "", %progbits

@@ -6,7 +6,8 @@
 
 #include "lua_binding/binding.h"
 
-#define PARTS(X) X(console) X(commands) X(complete) X(history) X(inspect) X(source)
+#define PARTS(X) \
+  X(console) X(commands) X(complete) X(history) X(inspect) X(source) X(docs) X(docstrings)
 
 PARTS(BINDING_DECLARE_PART)
 

@@ -6,11 +6,24 @@
 
 static char name_key;
 
+/*** Tell whether the greenlet is dead.
+ * @function Greenlet:ready
+ * @treturn boolean
+ * @switches no
+ * @source gevent.Greenlet.ready
+ */
 int l_greenlet_ready(lua_State *L) {
   lua_pushboolean(L, l_check_handle(L, 1)->state == HANDLE_DEAD);
   return 1;
 }
 
+/*** Tell whether the greenlet is dead and ended without an error.
+ * A GreenletExit counts as success.
+ * @function Greenlet:successful
+ * @treturn boolean
+ * @switches no
+ * @source gevent.Greenlet.successful
+ */
 int l_greenlet_successful(lua_State *L) {
   const struct handle *handle = l_check_handle(L, 1);
   lua_pushboolean(L, handle->state == HANDLE_DEAD && !handle->failed);
@@ -202,6 +215,37 @@ int l_greenlet_tostring(lua_State *L) {
   return 1;
 }
 
+/*** Reading exception, traceback or exc_info of one that failed takes the error.
+ * @tfield boolean Greenlet.started scheduled, waiting or running: true from start until death
+ * @tfield boolean Greenlet.active the same as `started`; what a Python greenlet's truth value says
+ * @tfield boolean Greenlet.dead finished, or killed before it ever ran
+ * @tfield any Greenlet.value the first value that it returned, or nil; a GreenletExit, if it ended
+ *   by one
+ * @tfield any Greenlet.exception the error that it died of, or nil; nil, too, after `error(nil)`:
+ *   ask `successful`. Reading it [takes](failures.md#who-takes-an-error) the error
+ * @tfield string Greenlet.traceback the traceback of that error, or nil. Reading it takes the error
+ * @tfield table Greenlet.exc_info `{exception, traceback}`, or nil. Reading it takes the error
+ * @tfield table Greenlet.args the list of its arguments, with `n`; empty once it is dead
+ * @tfield Hub Greenlet.parent the hub
+ * @tfield loop Greenlet.loop the hub's loop
+ * @tfield integer Greenlet.minimal_ident at least 0, unique among the living, given at the first
+ *   question, used again after the death
+ * @tfield string Greenlet.name `"Greenlet-<minimal_ident>"`, or what you assign
+ * @tfield boolean Greenlet.pinned its C stack never moves: see [pinned
+ *   greenlets](c_modules.md#pinned-greenlets). Assignable until it is started: raises an error for
+ *   one that has been started. As a field of a class of greenlets, raw ones too, it is that of its
+ *   instances; derived classes inherit it
+ * @tfield greenlet Greenlet.spawning_greenlet the greenlet that was current when this was made,
+ *   held weakly: nil when it has been collected, and without `greenlet.config.track_greenlet_tree`
+ * @tfield string Greenlet.spawning_stack the stack at that moment, in the form of a traceback,
+ *   followed by the spawner's own; empty without `greenlet.config.track_greenlet_tree`
+ * @tfield integer Greenlet.spawning_stack_limit of the class: how many levels of each stack are
+ *   kept, 0 to 250, default 10; assignable
+ * @tfield table Greenlet.spawn_tree_locals a table that a greenlet shares with all its descendants:
+ *   see [the spawn tree](life.md#the-spawn-tree). Each child of the main greenlet starts a tree of
+ *   its own. Assigning a table starts a new one there: for this greenlet and those that it spawns
+ *   from then on. Nil without `greenlet.config.track_greenlet_tree`
+ */
 const luaL_Reg l_greenlet_getters[] = {
     {"value", get_value},         {"exception", get_exception},
     {"traceback", get_traceback}, {"exc_info", get_exc_info},

@@ -1,4 +1,26 @@
---- The class system and the errors.
+--- Classes, from which every class here derives.
+-- `Class(...)` makes an object and calls `obj:init(...)`. Methods, and metamethods such as
+-- `__tostring`, `__call`, `__lt`, `__close`, that are assigned on a class work on its instances
+-- and on those of classes derived from it. A class stands for a new instance of it wherever an
+-- exception is expected.
+--
+-- ```lua
+-- local Point = greenlet.class:extend("Point")
+-- function Point:init(x, y) self.x, self.y = x, y end
+-- function Point.__add(a, b) return Point(a.x + b.x, a.y + b.y) end
+-- function Point:__tostring() return ("(%g, %g)"):format(self.x, self.y) end
+--
+-- local Marked = Point:extend("Marked")
+-- print(Point(1, 2) + Marked(10, 20))
+-- print(Marked(0, 0):is_a(Point), Point:class_of("text"), Marked.super == Point)
+-- ```
+--
+-- ```text
+-- (11, 22)
+-- true	false	true
+-- ```
+-- @page class Classes
+
 -- A class is a table; its instances share a metatable, kept in class.__meta.
 -- Metamethods assigned on a class go to that metatable and to those of the
 -- classes derived from it that have none of their own.
@@ -105,6 +127,19 @@ setmetatable(root, {
   __newindex = assign_any,
 })
 
+--- The root of the class system.
+-- @class greenlet.class
+-- @within class
+-- @order extend init is_a class_of
+-- @tfield class greenlet.class.super of a class: what it derives from
+
+--- Initialise a new object.
+-- It is called with the arguments of the class; a derived class has its own, which calls
+-- `Class.super.init(self, ...)` where that is more than this one, which does nothing.
+-- @function greenlet.class:init
+-- @tparam any ... what the class was called with
+-- @switches no
+-- @source object.__init__
 function root:init() end
 
 -- What an object looks like whose class does not say.
@@ -121,8 +156,11 @@ function core.derive(super, class)
 end
 
 --- Derive a class.
--- @param name string: what tostring and error messages call its instances
--- @return the class; its `super` is self
+-- @function greenlet.class:extend
+-- @tparam string name what `tostring` and messages call its instances
+-- @treturn class its `super` is the class that this was called on
+-- @raise bad argument
+-- @switches no
 -- @usage local Noop = greenlet.Greenlet:extend("Noop")
 function root:extend(name)
   if not is_class(self) then core.argerror(0, "extend", "class expected, got " .. type(self)) end
@@ -140,13 +178,26 @@ local function ancestors(value)
   return meta and rawget(meta, "__ancestors")
 end
 
---- Is the object an instance of the class or of one derived from it?
+--- Tell whether the object is an instance of a class or of one derived from it.
+-- @function greenlet.class:is_a
+-- @tparam class class
+-- @treturn boolean
+-- @switches no
+-- @usage if err:is_a(greenlet.Timeout) then print("too slow") end
+-- @source isinstance
 function root:is_a(class)
   local all = ancestors(self)
   return all ~= nil and all[class] == true
 end
 
---- Is any value, also one that is no object, an instance of this class?
+--- Tell whether a value is an instance of the class or of one derived from it.
+-- It may be any value, also one that is no object.
+-- @function greenlet.class:class_of
+-- @tparam any value
+-- @treturn boolean
+-- @switches no
+-- @usage if greenlet.Timeout:class_of(err) then print("too slow") end
+-- @source isinstance
 function root:class_of(value)
   local all = ancestors(value)
   return all ~= nil and all[self] == true
@@ -158,7 +209,44 @@ core.class = root
 function core.getter(class, name, f) rawget(class, "__getters")[name] = f end
 function core.setter(class, name, f) rawget(class, "__setters")[name] = f end
 
+--- Errors and their classes, and the functions that catch them.
+-- Any Lua value can be raised, as ever. greenlua itself raises strings for wrong arguments, and
+-- objects of these classes. `pcall`, `xpcall` and `coroutine.resume` stop every error but those
+-- that are meant for the whole greenlet: an error whose class derives from `BaseException` and not
+-- from `Exception` passes through them. So a retry loop round `pcall` cannot swallow a kill, a
+-- Timeout or Ctrl-C. On its way such an error closes to-be-closed variables, also those of
+-- coroutines that it passes; the handler of an `xpcall` is not called for it. It is what Python's
+-- `except Exception` does. `greenlet.pcall` and `greenlet.xpcall` are the same functions, but
+-- catch everything.
+--
+-- ```lua
+-- local Refused = greenlet.Exception:extend("Refused")
+-- local ok, err = pcall(error, Refused("not today", 42))
+-- print(ok, err, err.message, err.args[2], greenlet.Exception:class_of(err))
+-- ```
+--
+-- ```text
+-- false	Refused: not today	not today	42	true
+-- ```
+--
+-- [Errors, reports, exit status](failures.md) tells what becomes of errors that nobody catches.
+-- @page errors Errors
+-- @order pcall xpcall BaseException GreenletExit KeyboardInterrupt Exception LoopExit
+--   InvalidSwitchError ConcurrentObjectUseError
+
 -- ---- Errors ----
+
+--- The root of the errors that are objects.
+-- `tostring(e)` is `Name: message`, or `Name` with no message.
+-- @class greenlet.BaseException
+-- @within errors
+-- @tparam[opt] any message
+-- @tparam any ... more
+-- @switches no
+-- @super greenlet.class
+-- @tfield any BaseException.message the first argument
+-- @tfield table BaseException.args the list of all arguments, with `n`
+-- @source BaseException
 
 local BaseException = root:extend("BaseException")
 
@@ -176,13 +264,66 @@ end
 -- pcall, xpcall and coroutine.resume let pass what has this mark (protect.c).
 BaseException.__uncatchable = true
 
+--- A kill: ends a greenlet silently.
+-- @class greenlet.GreenletExit
+-- @within errors
+-- @tparam[opt] any message
+-- @tparam any ... more
+-- @switches no
+-- @super greenlet.BaseException
+-- @source greenlet.GreenletExit
 local GreenletExit = BaseException:extend("GreenletExit")
 GreenletExit.__exit = true
+
+--- The root of the errors that `pcall` stops, for deriving your own.
+-- @class greenlet.Exception
+-- @within errors
+-- @tparam[opt] any message
+-- @tparam any ... more
+-- @switches no
+-- @super greenlet.BaseException
+-- @source Exception
 local Exception = BaseException:extend("Exception")
 Exception.__uncatchable = false
 
 core.BaseException, core.Exception, core.GreenletExit = BaseException, Exception, GreenletExit
+
+--- Ctrl-C, raised in the main greenlet: see [signals](signal.md).
+-- @class greenlet.KeyboardInterrupt
+-- @within errors
+-- @tparam[opt] any message
+-- @tparam any ... more
+-- @switches no
+-- @super greenlet.BaseException
+-- @source KeyboardInterrupt
 core.KeyboardInterrupt = BaseException:extend("KeyboardInterrupt")
+
+--- Raised in the main greenlet when nothing can ever wake it: see [deadlocks](deadlocks.md).
+-- @class greenlet.LoopExit
+-- @within errors
+-- @tparam[opt] any message
+-- @tparam any ... more
+-- @switches no
+-- @super greenlet.Exception
+-- @source gevent.exceptions.LoopExit
 core.LoopExit = Exception:extend("LoopExit")
+
+--- A switch that must not be made: see [what blocks where](blocking.md).
+-- @class greenlet.InvalidSwitchError
+-- @within errors
+-- @tparam[opt] any message
+-- @tparam any ... more
+-- @switches no
+-- @super greenlet.Exception
+-- @source gevent.exceptions.InvalidSwitchError
 core.InvalidSwitchError = Exception:extend("InvalidSwitchError")
+
+--- Two greenlets wait for one watcher.
+-- @class greenlet.ConcurrentObjectUseError
+-- @within errors
+-- @tparam[opt] any message
+-- @tparam any ... more
+-- @switches no
+-- @super greenlet.Exception
+-- @source gevent.exceptions.ConcurrentObjectUseError
 core.ConcurrentObjectUseError = Exception:extend("ConcurrentObjectUseError")

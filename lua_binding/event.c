@@ -17,12 +17,29 @@ static bool is_ready(const struct l_waitable *waitable) {
 /* Latched: `set` tells all, even when `clear` follows at once. */
 static const struct l_waitable_type event_type = {"Event", is_ready, true};
 
+/***
+ * Make a flag that greenlets wait for. It is clear.
+ * Events may be given to `greenlet.wait`, `greenlet.iwait` and `greenlet.select`, several at a
+ * time and together with greenlets.
+ * @class greenlet.event.Event
+ * @call greenlet.event.Event()
+ * @order set clear wait is_set
+ * @usage local opened = greenlet.event.Event()
+ * @source gevent.event.Event
+ */
 static int l_event_allocate(lua_State *L) {
   l_new_waitable(L, sizeof(struct l_event), &event_type);
   return 1;
 }
 
-/*** Set the flag; all who wait go on, in the order in which they came. */
+/***
+ * Set the flag and wake all who wait, in the order in which they came.
+ * Each is woken once, even when `Event:clear` follows at once. Who sets goes on first. No effect
+ * on a flag that is set.
+ * @function Event:set
+ * @usage opened:set()
+ * @source gevent.event.Event.set
+ */
 static int l_event_set(lua_State *L) {
   struct l_event *event = l_check_living(L, &event_type);
   event->set = true;
@@ -31,14 +48,27 @@ static int l_event_set(lua_State *L) {
   return 0;
 }
 
-/*** Clear the flag. */
+/***
+ * Clear the flag. Those whom `Event:set` has woken go on all the same.
+ * @function Event:clear
+ * @usage opened:set()
+ *   opened:clear() -- a pulse: it wakes those who wait now, and no others
+ * @source gevent.event.Event.clear
+ */
 static int l_event_clear(lua_State *L) {
   struct l_event *event = l_check_waitable(L, &event_type);
   event->set = false;
   return 0;
 }
 
-/*** Is the flag set? */
+/***
+ * Tell whether the flag is set.
+ * @function Event:is_set
+ * @function Event:ready
+ * @treturn boolean
+ * @usage if not opened:is_set() then print("closed") end
+ * @source gevent.event.Event.is_set
+ */
 static int l_event_is_set(lua_State *L) {
   const struct l_event *event = l_check_waitable(L, &event_type);
   lua_pushboolean(L, event->set);
@@ -51,7 +81,15 @@ static int waited(lua_State *L, int status, lua_KContext context) {
   return 1;
 }
 
-/*** Wait until the flag is set: true, or false when the timeout expires first. */
+/***
+ * Wait until the flag is set.
+ * @function Event:wait
+ * @tparam[opt] number|Timeout timeout seconds; 0 polls, nil waits for ever
+ * @treturn boolean true; false when the timeout expires first
+ * @switches yes, unless it is set
+ * @usage if not opened:wait(5) then error "still closed" end
+ * @source gevent.event.Event.wait
+ */
 static int l_event_wait(lua_State *L) {
   struct l_event *event = l_check_living(L, &event_type);
   struct l_time time = l_check_time(L, 2);

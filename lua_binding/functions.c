@@ -21,7 +21,18 @@ static double check_sleep(lua_State *L) {
   return seconds;
 }
 
-/*** greenlet.sleep([seconds=0 [, ref=true]]): let others run, or wait. */
+/*** Wait for so many seconds.
+ * `sleep(0)` lets every other greenlet that is ready run first; it need not poll for events, which
+ * happens when nobody is ready, and about every `greenlet.getswitchinterval()`.
+ * @function greenlet.sleep
+ * @tparam[opt=0] number seconds fractions allowed; -1 is 0
+ * @tparam[opt=true] boolean ref false: this sleep does not keep `greenlet.wait()`, and so the
+ *   program, from ending
+ * @raise bad argument: negative seconds
+ * @switches yes
+ * @usage greenlet.sleep(0.1)
+ * @source gevent.sleep
+ */
 HOT static int l_sleep(lua_State *L) {
   struct runtime *rt = l_runtime(L);
   int is_number, result;
@@ -40,7 +51,17 @@ HOT static int l_sleep(lua_State *L) {
   return 0;
 }
 
-/*** greenlet.kill(g [, exception]): schedule the error, wait for nothing. */
+/*** Raise an error in a greenlet soon, without waiting for it.
+ * It may be a raw one or the main greenlet, too. A raw greenlet that ends so passes the
+ * GreenletExit to its parent's switch, as always.
+ * @function greenlet.kill
+ * @tparam greenlet g not the hub
+ * @tparam[opt=GreenletExit] any exception a class stands for a new instance
+ * @raise bad argument: the hub
+ * @switches no
+ * @usage greenlet.kill(g)
+ * @source gevent.kill
+ */
 static int l_kill_function(lua_State *L) {
   struct handle *handle = l_check_handle(L, 1);
   lua_settop(L, 2);

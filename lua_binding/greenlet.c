@@ -11,6 +11,12 @@
 #include "lua_binding/runtime.h"
 #include "lua_binding/timeout.h"
 
+/*** The greenlets that the hub schedules: starting, waiting for, killing and linking them.
+ * `greenlet.spawn(f, ...)` makes one and starts it. [The life of a greenlet](life.md) tells what
+ * becomes of it.
+ * @page greenlet_class class Greenlet
+ */
+
 /* ---- Waiting ---- */
 
 /* Wait for the death of the handle at 1: 0 or -ETIMEDOUT; or WAITER_LEAVE (only
@@ -39,7 +45,16 @@ static int joined(lua_State *L, int status, lua_KContext context) {
   return 0;
 }
 
-/*** Wait until the greenlet has finished or the timeout expires. */
+/*** Wait until the greenlet is dead or the timeout expires.
+ * Returns nothing, either way: ask `g:ready()`. Does not raise the greenlet's error and does not
+ * [take](failures.md#who-takes-an-error) it.
+ * @function Greenlet:join
+ * @tparam[opt] number|Timeout timeout seconds; nil: for ever
+ * @switches yes, unless it is dead
+ * @usage g:join(0.5)
+ *   if not g:ready() then print("it takes long") end
+ * @source gevent.Greenlet.join
+ */
 HOT static int l_greenlet_join(lua_State *L) {
   struct handle *handle = l_check_handle(L, 1);
   struct l_time time = l_check_time(L, 2);
@@ -82,7 +97,32 @@ static int got(lua_State *L, int status, lua_KContext context) {
   return push_outcome(L, lua_touserdata(L, 1));
 }
 
-/*** All values that the greenlet returned, or its error raised. */
+/*** Return all values that the greenlet returned, or raise the error that it died of.
+ * Waits for its death. Of a greenlet that was killed it returns the GreenletExit.
+ * [Takes](failures.md#who-takes-an-error) the error, which is raised as the same value.
+ *
+ * ```lua
+ * local g = greenlet.spawn(function() greenlet.sleep(0.05) return "a", nil, "c" end)
+ * g:join(0.01)
+ * print(g:ready())
+ * print(greenlet.pcall(g.get, g, false))
+ * print(g:get())
+ * ```
+ *
+ * ```text
+ * false
+ * false	Timeout: 0 seconds
+ * a	nil	c
+ * ```
+ * @function Greenlet:get
+ * @tparam[opt=true] boolean block false: do not wait
+ * @tparam[opt] number|Timeout timeout seconds; nil: for ever
+ * @treturn any what its function returned
+ * @raise Timeout when the timeout expires, or at once with `block=false`, if it is not dead; its
+ *   error
+ * @switches yes, unless it is dead or *block* is false
+ * @source gevent.Greenlet.get
+ */
 static int l_greenlet_get(lua_State *L) {
   struct handle *handle = l_check_handle(L, 1);
   struct runtime *rt = handle->rt;
@@ -135,7 +175,34 @@ void l_kill(lua_State *L, int idx, int error) {
   }
 }
 
-/*** Raise an exception in the greenlet; see the manual. */
+/*** Raise an exception in the greenlet, and wait until it is dead.
+ * One that has not run yet never runs: it is dead at once, of *exception*, and its links are
+ * called. One that waits, in `sleep(0)` too, gets the error in that wait. The current one gets it
+ * at once, or with `block=false` at its next wait. A dead one gets nothing. A greenlet may refuse
+ * to die: then this waits until the timeout. Returns nothing and raises nothing of its own.
+ * [Waiting and killing](waiting.md) tells more.
+ *
+ * ```lua
+ * local g = greenlet.spawn(function()
+ *   local file <close> = setmetatable({}, {__close = function() print("closed") end})
+ *   greenlet.sleep(60)
+ * end)
+ * greenlet.sleep(0)
+ * g:kill()
+ * print(g.dead, g:successful(), g.value)
+ * ```
+ *
+ * ```text
+ * closed
+ * true	true	GreenletExit
+ * ```
+ * @function Greenlet:kill
+ * @tparam[opt=GreenletExit] any exception a class (an instance is made), an instance, or any value
+ * @tparam[opt=true] boolean block wait for its death
+ * @tparam[opt] number|Timeout timeout seconds to wait at most; nil: for ever
+ * @switches with *block*, unless it is dead or never ran
+ * @source gevent.Greenlet.kill
+ */
 static int l_greenlet_kill(lua_State *L) {
   struct handle *handle = l_check_handle(L, 1);
   struct runtime *rt = handle->rt;

@@ -80,27 +80,67 @@ local function add_link(g, f, kind, quiet)
 end
 core.add_link = add_link
 
---- Call f(g) in a raw greenlet of its own when g is dead.
--- @param f callable; it may block
--- @raise bad argument when f is not callable
+--- Have `f(g)` called in a raw greenlet of its own when the greenlet is dead.
+-- It may block. Links are called once, in the order in which they were added, after the report of
+-- an error; one that is added to a dead greenlet is called soon. The same *f* linked twice is
+-- called twice. A link that a link adds is called in the same round. An error in a link is reported
+-- and does not stop the others. [Takes](failures.md#who-takes-an-error) the greenlet's error.
+--
+-- ```lua
+-- local g = greenlet.spawn(function() return 42 end)
+-- g:link(function(done) print("linked", done.value) end)
+-- g:link_exception(function() print("never called here") end)
+-- print(g:has_links())
+-- g:join()
+-- ```
+--
+-- ```text
+-- 2
+-- linked	42
+-- ```
+-- @function Greenlet:link
+-- @tparam function f any callable
+-- @raise bad argument: *f* cannot be called
+-- @switches no
+-- @usage g:link(function(g) print(g.value) end)
+-- @source gevent.Greenlet.link
 function Greenlet:link(f)
   check_self(self, "link")
   add_link(self, f, "link")
 end
 
---- The same, only if g ended without an error.
+--- Have `f(g)` called as by `link`, but only if the greenlet ends without an error.
+-- Does not take the error.
+-- @function Greenlet:link_value
+-- @tparam function f any callable
+-- @raise bad argument: *f* cannot be called
+-- @switches no
+-- @source gevent.Greenlet.link_value
 function Greenlet:link_value(f)
   check_self(self, "link_value")
   add_link(self, f, "link_value")
 end
 
---- The same, only if g died of an error.
+--- Have `f(g)` called as by `link`, but only if the greenlet dies of an error.
+-- [Takes](failures.md#who-takes-an-error) the error.
+-- @function Greenlet:link_exception
+-- @tparam function f any callable
+-- @raise bad argument: *f* cannot be called
+-- @switches no
+-- @source gevent.Greenlet.link_exception
 function Greenlet:link_exception(f)
   check_self(self, "link_exception")
   add_link(self, f, "link_exception")
 end
 
---- Call f(g) in the hub when g is dead. It must not block.
+--- Have `f(g)` called in the hub when the greenlet is dead.
+-- It must not block. In everything else it is as `link`.
+-- [Takes](failures.md#who-takes-an-error) the error.
+-- @function Greenlet:rawlink
+-- @tparam function f any callable
+-- @raise bad argument: *f* cannot be called
+-- @switches no
+-- @source gevent.Greenlet.rawlink
 function Greenlet:rawlink(f)
   check_self(self, "rawlink")
   add_link(self, f, "rawlink")
@@ -117,20 +157,31 @@ local function remove_link(g, f)
 end
 core.remove_link = remove_link
 
---- Remove one link to f; no effect if there is none. f is not called any more.
+--- Remove one link to *f*.
+-- It is not called from then on, even when notification has begun. No error if there is none.
+-- @function Greenlet:unlink
+-- @tparam function f what was linked
+-- @switches no
+-- @source gevent.Greenlet.unlink
 function Greenlet:unlink(f)
   check_self(self, "unlink")
   remove_link(self, f)
 end
 
 --- Remove all links.
+-- @function Greenlet:unlink_all
+-- @switches no
+-- @source gevent.Greenlet.unlink_all
 function Greenlet:unlink_all()
   local list = links[self]
   while list and #list > 0 do table.remove(list) end
 end
 
---- How many links there are.
--- @treturn int
+--- Count the links.
+-- @function Greenlet:has_links
+-- @treturn integer how many there are
+-- @switches no
+-- @source gevent.Greenlet.has_links
 function Greenlet:has_links()
   return (links[self] and #links[self] or 0) + core.count_joins(self)
 end
@@ -150,7 +201,13 @@ end
 
 local callbacks, count = {}, 0
 
---- Call f(g) at every start and start_later; adding twice calls once.
+--- Have `f(g)` called at every start and start_later of any greenlet, of every class.
+-- Adding one twice calls it once. It is called inside the spawn; `g.started` is true by then.
+-- @function Greenlet.add_spawn_callback
+-- @tparam function f any callable
+-- @raise bad argument: *f* cannot be called
+-- @switches no
+-- @source gevent.Greenlet.add_spawn_callback
 function Greenlet.add_spawn_callback(f)
   if not core.callable(f) then
     core.argerror(1, "add_spawn_callback", "function expected, got " .. core.typename(f))
@@ -162,7 +219,12 @@ function Greenlet.add_spawn_callback(f)
   core.set("spawn_callbacks", true)
 end
 
---- No longer call f; no effect for an unknown one.
+--- End the calls of *f* that `Greenlet.add_spawn_callback` began.
+-- An unknown one is no error.
+-- @function Greenlet.remove_spawn_callback
+-- @tparam function f what was added
+-- @switches no
+-- @source gevent.Greenlet.remove_spawn_callback
 function Greenlet.remove_spawn_callback(f)
   if f == nil then return end
   callbacks[f] = nil
@@ -183,6 +245,19 @@ local function bind(class)
     g:start()
     return g
   end)
+  --- Start `run(...)` in a new greenlet after some seconds.
+  -- For a class derived from Greenlet, `Sub.spawn_later(seconds, ...)` passes the other arguments
+  -- to the constructor.
+  -- @function greenlet.spawn_later
+  -- @function Greenlet.spawn_later
+  -- @tparam number seconds from now
+  -- @tparam function run any callable
+  -- @tparam any ... its arguments
+  -- @treturn Greenlet the new one
+  -- @raise bad argument: negative seconds, *run* cannot be called
+  -- @switches no
+  -- @usage greenlet.spawn_later(60, print, "a minute has passed")
+  -- @source gevent.spawn_later
   rawset(class, "spawn_later", function(seconds, ...)
     core.check_number(1, "spawn_later", seconds)
     if class == Greenlet and not core.callable((...)) then

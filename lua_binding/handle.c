@@ -33,8 +33,63 @@ int l_greenlet_allocate(lua_State *L) {
   return 1;
 }
 
-/* Greenlet(run, ...): run is called as run(...); without it _run is, as
- * self:_run(...). */
+/*** A thread of control that the hub schedules.
+ * `greenlet.spawn(f, ...)` is the usual way to make one. The constructor alone does not start it;
+ * its arguments are those of *run*, which is called as `run(...)`. Without *run* the object's
+ * method `_run` is called as `self:_run(...)`: so classes derived from it do their work.
+ *
+ * `local g <close> = greenlet.spawn(f)` ties a greenlet to a scope: leaving the scope joins it,
+ * leaving it by an error kills it with that error; both switch. `tostring(g)` shows the class, the
+ * name once that was read or assigned, the address, and what it runs. Objects take any other fields
+ * that you assign.
+ *
+ * ```lua
+ * local Beeper = greenlet.Greenlet:extend("Beeper")
+ * function Beeper:init(text, seconds)
+ *   Beeper.super.init(self)
+ *   self.text, self.seconds = text, seconds
+ * end
+ * function Beeper:_run()
+ *   greenlet.sleep(self.seconds)
+ *   return self.text:upper()
+ * end
+ * function Beeper:__tostring() return ("Beeper(%q)"):format(self.text) end
+ *
+ * local b = Beeper.spawn("beep", 0.01)
+ * print(b, b:get())
+ * ```
+ *
+ * ```text
+ * Beeper("beep")	BEEP
+ * ```
+ *
+ * The state of one, as its attributes tell it:
+ *
+ * ```lua
+ * local g = greenlet.spawn(function(n) return n, n + 1 end, 6)
+ * print(g.started, g.dead, g:ready(), g.args[1], g.args.n)
+ * g:join()
+ * print(g.started, g.dead, g:ready(), g.value, g.args.n)
+ * g.name = "six"
+ * print(g)
+ * ```
+ *
+ * ```text
+ * true	false	false	6	1
+ * false	true	true	6	0
+ * <Greenlet "six" at 0x563099cc94c8: function <script.lua:1>>
+ * ```
+ * @class greenlet.Greenlet
+ * @tparam[opt] function run any callable; may be left out where the class has `_run`
+ * @tparam any ... the arguments of *run*
+ * @raise bad argument: neither *run* nor `_run`
+ * @switches no
+ * @super greenlet.greenlet
+ * @within greenlet_class
+ * @order spawn spawn_later start start_later join get kill throw ready successful link link_value
+ *   link_exception rawlink unlink unlink_all has_links
+ * @source gevent.Greenlet
+ */
 int l_greenlet_init(lua_State *L) {
   struct handle *handle = l_check_handle(L, 1);
   if (handle->state != HANDLE_NEW || handle->pair)
@@ -106,6 +161,15 @@ static void spawn_callbacks(lua_State *L, struct runtime *rt, int idx) {
     tell_callbacks(L, rt, idx);
 }
 
+/*** Schedule the greenlet to run in this turn of the loop.
+ * No effect on one that is started or dead.
+ * @function Greenlet:start
+ * @raise not enough memory for a stack, if it is pinned: it may be started later
+ * @switches no
+ * @usage local g = greenlet.Greenlet(print, "hi")
+ *   g:start()
+ * @source gevent.Greenlet.start
+ */
 int l_greenlet_start(lua_State *L) {
   struct handle *handle = l_check_handle(L, 1);
   struct runtime *rt = handle->rt;
@@ -117,6 +181,15 @@ int l_greenlet_start(lua_State *L) {
   return 0;
 }
 
+/*** Schedule the greenlet to run later.
+ * No effect on one that is started or dead.
+ * @function Greenlet:start_later
+ * @tparam number seconds from now
+ * @raise not enough memory for a stack, if it is pinned
+ * @switches no
+ * @usage g:start_later(0.5)
+ * @source gevent.Greenlet.start_later
+ */
 int l_greenlet_start_later(lua_State *L) {
   struct handle *handle = l_check_handle(L, 1);
   struct runtime *rt = handle->rt;
@@ -158,7 +231,19 @@ void l_spawn_fast(lua_State *L, struct runtime *rt, bool raw) {
   handle->state = HANDLE_LIVE;
 }
 
-/*** greenlet.spawn(run, ...): run it in a new greenlet, soon. */
+/*** Start `run(...)` in a new greenlet, soon.
+ * The new greenlet does not run before the current one waits. For a class derived from Greenlet,
+ * `Sub.spawn(...)` passes its arguments to the constructor.
+ * @function greenlet.spawn
+ * @function Greenlet.spawn
+ * @tparam function run any callable
+ * @tparam any ... its arguments
+ * @treturn Greenlet the new one
+ * @raise bad argument: *run* cannot be called
+ * @switches no
+ * @usage local g = greenlet.spawn(print, "hi")
+ * @source gevent.spawn
+ */
 HOT int l_spawn(lua_State *L) {
   struct runtime *rt = l_runtime(L);
   l_check_callable(L, 1);

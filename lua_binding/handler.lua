@@ -5,11 +5,19 @@ local core = ...
 -- signal(7): the numbers of this machine's kernel, by name.
 local numbers = core.signal_numbers()
 
+--- What `greenlet.signal` returns.
+-- @class signal_handler
+-- @within signal
+-- @tfield boolean signal_handler.ref false: it does not keep the program running; assignable
 local Signal = core.class:extend("signal_handler")
 
 function Signal:init(watcher) rawset(self, "watcher", watcher) end
 
---- Never again. SIGINT becomes KeyboardInterrupt again.
+--- Never call its function again.
+-- INT raises KeyboardInterrupt again.
+-- @function signal_handler:cancel
+-- @switches no
+-- @source gevent.signal_handler.cancel
 function Signal:cancel()
   self.watcher:close()
 end

@@ -8,6 +8,43 @@
 #include "lua_binding/runtime.h"
 #include "lua_binding/watcher.h"
 
+/*** The greenlet that runs the event loop: errors, waiting for events, the end of everything.
+ * Who waits switches to the hub, and it switches to whoever is ready. Its parent is the main
+ * greenlet. There is one in each Lua state.
+ *
+ * ```lua
+ * local hub = greenlet.get_hub()
+ * function hub:handle_error(context, err, traceback)
+ *   print("failed:", err, context.name)
+ * end
+ * local g = greenlet.spawn(error, "no luck")
+ * g.name = "g"
+ * print(pcall(g.get, g))
+ * ```
+ *
+ * ```text
+ * failed:	no luck	g
+ * false	no luck
+ * ```
+ * @page hub Hub
+ */
+
+/*** The class of the hub.
+ * `greenlet.get_hub()` returns the one there is; no others can be made.
+ * @class Hub
+ * @super greenlet.greenlet
+ * @order wait cancel_wait join destroy handle_error print_exception
+ * @tfield string Hub.name `"hub"`
+ * @tfield integer Hub.minimal_ident 0
+ * @tfield table Hub.NOT_ERROR the classes of errors that are not printed, `{GreenletExit}`;
+ *   assignable
+ * @tfield table Hub.SYSTEM_ERROR the classes of errors that are raised in the main greenlet,
+ *   `{KeyboardInterrupt}`; assignable
+ * @tfield any Hub.exception_stream where reports go: `io.stderr`, or any object with `write`;
+ *   `false` silences them. Assignable
+ * @source gevent.hub.Hub
+ */
+
 static struct handle *self(lua_State *L) {
   struct handle *handle = l_check_kind(L, 1, &handle_kind, "Hub");
   if (handle->pair != &handle->rt->hub_pair)
@@ -71,6 +108,17 @@ static void print_reports(struct callback *callback) {
 
 /* ---- Methods ---- */
 
+/*** Wait for a watcher's next event.
+ * Starts the watcher for that time if it is not active.
+ * @function Hub:wait
+ * @tparam watcher watcher any of the loop's
+ * @raise ConcurrentObjectUseError if another greenlet waits for it already; an error if it is
+ *   closed or cannot be started
+ * @switches yes
+ * @usage local input <close> = hub.loop:io(0, "r")
+ *   hub:wait(input)
+ * @source gevent.hub.Hub.wait
+ */
 static int l_hub_wait(lua_State *L) {
   struct runtime *rt = self(L)->rt;
   struct l_watcher *watcher = l_check_watcher(L, 2);
@@ -85,7 +133,13 @@ static int l_hub_wait(lua_State *L) {
   return 0;
 }
 
-/* hub:cancel_wait(watcher, error): raise it in the greenlet that waits. */
+/*** Raise an error in the greenlet that waits for a watcher, if there is one.
+ * @function Hub:cancel_wait
+ * @tparam watcher watcher what may be waited for; nil: no effect
+ * @tparam any error a class stands for a new instance
+ * @switches no
+ * @source gevent.hub.Hub.cancel_wait
+ */
 static int l_hub_cancel_wait(lua_State *L) {
   struct runtime *rt = self(L)->rt;
   struct l_watcher *watcher = lua_isnoneornil(L, 2) ? NULL : l_check_watcher(L, 2);
@@ -112,7 +166,15 @@ static int join(lua_State *L, struct runtime *rt, int idx) {
   return 1;
 }
 
-/*** Until nothing is left to run: true, or false when the timeout expires. */
+/*** Wait until nothing is left to run.
+ * In the main greenlet only.
+ * @function Hub:join
+ * @tparam[opt] number|Timeout timeout seconds; nil: for ever
+ * @treturn boolean false when the timeout expires first
+ * @raise InvalidSwitchError in another greenlet
+ * @switches yes
+ * @source gevent.hub.Hub.join
+ */
 static int l_hub_join(lua_State *L) {
   return join(L, self(L)->rt, 2);
 }
@@ -128,16 +190,39 @@ static int get_ident(lua_State *L) {
   return 1;
 }
 
+/*** Return the hub: the greenlet that runs the event loop.
+ * @function greenlet.get_hub
+ * @within greenlet
+ * @treturn Hub there is one in each Lua state
+ * @switches no
+ * @source gevent.get_hub
+ */
 static int l_get_hub(lua_State *L) {
   l_push_handle(L, &l_runtime(L)->hub_pair);
   return 1;
 }
 
+/*** Return how long ready greenlets and callbacks may run before the loop polls for events.
+ * @function greenlet.getswitchinterval
+ * @within greenlet
+ * @treturn number seconds; 0.005 unless it was set
+ * @switches no
+ * @source gevent.getswitchinterval
+ */
 static int l_getswitchinterval(lua_State *L) {
   lua_pushnumber(L, l_runtime(L)->hub.switch_interval);
   return 1;
 }
 
+/*** Set how long ready greenlets and callbacks may run before the loop polls for events.
+ * A greenlet that does not wait runs on all the same.
+ * @function greenlet.setswitchinterval
+ * @within greenlet
+ * @tparam number seconds more than 0
+ * @raise bad argument
+ * @switches no
+ * @source gevent.setswitchinterval
+ */
 static int l_setswitchinterval(lua_State *L) {
   double seconds = luaL_checknumber(L, 1);
   luaL_argcheck(L, seconds > 0, 1, "seconds must be positive");

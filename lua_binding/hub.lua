@@ -53,10 +53,15 @@ local function title(err)
   return "error"
 end
 
---- Print an error to hub.exception_stream.
--- @param context what failed: a greenlet, watcher or callback, a string, or nil
--- @param err the error value
--- @param traceback string or nil
+--- Print an error to `hub.exception_stream`.
+-- May be replaced by assignment; assigning nil brings the usual one back.
+-- @function Hub:print_exception
+-- @tparam any context the greenlet, watcher or callback that failed, or a string to be printed, or
+--   nil
+-- @tparam any err the error
+-- @tparam[opt] string traceback
+-- @switches no
+-- @source gevent.hub.Hub.print_exception
 function Hub:print_exception(context, err, traceback)
   local stream = self.exception_stream
   if not stream then return end
@@ -70,8 +75,17 @@ function Hub:print_exception(context, err, traceback)
   core.pcall(function() stream:write(lines) end)
 end
 
---- What becomes of an error that ended a greenlet or callback.
--- @param context, err, traceback as for print_exception
+--- Deal with an error that ended a greenlet, a link or a callback.
+-- It is called in the hub. The usual one raises those of `hub.SYSTEM_ERROR` in the main greenlet,
+-- and has `print_exception` print the others, but not those of `hub.NOT_ERROR`. May be replaced by
+-- assignment; assigning nil brings the usual one back. One that fails is reported as well.
+-- @function Hub:handle_error
+-- @tparam any context the greenlet, watcher or callback that failed, or a string to be printed, or
+--   nil
+-- @tparam any err the error
+-- @tparam[opt] string traceback
+-- @switches no: it must not wait
+-- @source gevent.hub.Hub.handle_error
 function Hub:handle_error(context, err, traceback)
   if one_of(self.SYSTEM_ERROR, err) then
     core.kill(core.main(), err)
@@ -119,8 +133,13 @@ function core.print_reports()
   end
 end
 
---- End every greenlet that is alive, so that its to-be-closed variables close.
--- Only the main greenlet may call it.
+--- Kill every other greenlet and wait for their ends, so that their to-be-closed variables close.
+-- In the main greenlet only. While it lasts Ctrl-C ends the process at once. One that catches the
+-- kill gets another, and is left alone after a hundred.
+-- @function Hub:destroy
+-- @raise InvalidSwitchError in another greenlet
+-- @switches yes
+-- @source gevent.hub.Hub.destroy
 function Hub:destroy()
   if core.getcurrent() ~= core.main() then
     core.raise(core.InvalidSwitchError("only the main greenlet may end all others"))

@@ -1,4 +1,34 @@
---- greenlet.local: objects whose fields are separate in each greenlet.
+--- Objects whose fields are separate in each greenlet.
+-- It is `require "greenlet.local"`, and `greenlet["local"]`; with the dot it would be a syntax
+-- error, since `local` is a keyword.
+--
+-- The main greenlet, raw ones and the hub (in callbacks) have fields of their own like all others;
+-- coroutines have those of the greenlet that they run in. The fields are collected when the
+-- greenlet is dead, or the object is. For what a greenlet shares with those that it spawns there is
+-- `Greenlet.spawn_tree_locals`.
+--
+-- ```lua
+-- local request = require "greenlet.local".new(function(self) self.log = {} end)
+-- local function note(text) table.insert(request.log, text) end -- needs no argument to know whose
+--
+-- local function handle(name)
+--   for step = 1, 2 do
+--     note(name .. step)
+--     greenlet.sleep(0)
+--   end
+--   print(table.concat(request.log, " "))
+-- end
+-- greenlet.joinall {greenlet.spawn(handle, "a"), greenlet.spawn(handle, "b")}
+-- print(#request.log)
+-- ```
+--
+-- ```text
+-- a1 a2
+-- b1 b2
+-- 0
+-- ```
+-- @module greenlet.local
+-- @source gevent.local
 
 local core = ...
 
@@ -50,7 +80,7 @@ function meta:__newindex(key, value) fields(self)[key] = value end
 function meta:__pairs() return next, fields(self), nil end
 function meta:__tostring() return ("<local at %p>"):format(self) end
 
---- The local objects that a greenlet has fields of: a list of {object, fields}.
+-- The local objects that a greenlet has fields of: a list of {object, fields}.
 function core.locals(g)
   local list = {}
   local all = touching[g] and core.kept(g).locals or {}
@@ -62,13 +92,14 @@ end
 local module = {}
 
 --- Make an object whose fields are separate in each greenlet.
--- @param init function, called as init(object) when a greenlet first touches the
---   object, to give it its first fields; default: it has none. It may wait.
--- @return the object: reading, assigning and pairs() concern the current greenlet's
---   fields. They are gone when that greenlet is dead
--- @raise bad argument when init is not callable
+-- @function greenlet.local.new
+-- @tparam[opt] function init called as `init(object)` when a greenlet first touches the object, to
+--   give it its first fields; it may wait. If it fails, it is called again at the next touch
+-- @treturn local the object: reading, assigning and `pairs` concern the current greenlet's fields
+-- @raise bad argument when *init* cannot be called
 -- @usage local request = require "greenlet.local".new()
 --   request.id = 42 -- nil in all other greenlets
+-- @source gevent.local.local
 function module.new(init)
   if init ~= nil and not core.callable(init) then
     core.argerror(1, "new", "function expected, got " .. core.typename(init))

@@ -155,7 +155,20 @@ static int acquired(lua_State *L, int status, lua_KContext context) {
   return 1;
 }
 
-/*** Take a permit: true, or false if there is none, or not in time. */
+/***
+ * Take a permit; if none is free, wait for one.
+ * An RLock's owner takes it again without waiting. A DummySemaphore always gives one.
+ * @function Semaphore:acquire
+ * @function RLock:acquire
+ * @function DummySemaphore:acquire
+ * @tparam[opt=true] boolean blocking false: do not wait
+ * @tparam[opt] number|Timeout timeout seconds; 0 polls, nil waits for ever
+ * @treturn boolean true; false when the timeout expires first, or at once with `blocking=false`
+ * @switches yes, unless a permit is free or *blocking* is false
+ * @usage if connections:acquire(true, 5) then ... end
+ *   local held <close> = connections:hold() -- safer: releases at the end of the scope
+ * @source gevent.lock.Semaphore.acquire
+ */
 static int l_lock_acquire(lua_State *L) {
   struct l_lock *lock = l_check_living(L, &lock_type);
   struct runtime *rt = lock->waitable.rt;
@@ -183,7 +196,17 @@ static void check_owner(lua_State *L, const struct l_lock *lock) {
     luaL_error(L, "cannot release an RLock that another greenlet holds");
 }
 
-/*** Give a permit back; returns how many are free then. */
+/***
+ * Give a permit back. While others wait it is handed to the first of them, there and then.
+ * @function Semaphore:release
+ * @function RLock:release
+ * @function DummySemaphore:release
+ * @treturn integer how many permits are free then
+ * @raise an error when a BoundedSemaphore, or a Lock, is released more often than acquired; when an
+ *   RLock is released by a greenlet that does not hold it
+ * @usage connections:release()
+ * @source gevent.lock.Semaphore.release
+ */
 static int l_lock_release(lua_State *L) {
   struct l_lock *lock = l_check_living(L, &lock_type);
   if (lock->reentrant)
@@ -226,7 +249,17 @@ static int watched(lua_State *L, int status, lua_KContext context) {
   return watch(L, lock, &time, l_outcome(L, lock->waitable.rt));
 }
 
-/*** Wait until a permit is free: how many are; 0 when the timeout expires. */
+/***
+ * Wait until a permit is free, and take none.
+ * @function Semaphore:wait
+ * @function RLock:wait
+ * @function DummySemaphore:wait
+ * @tparam[opt] number|Timeout timeout seconds; 0 polls, nil waits for ever
+ * @treturn integer how many permits are free; 0 when the timeout expires
+ * @switches yes, unless a permit is free
+ * @usage if connections:wait(0) == 0 then print("busy") end
+ * @source gevent.lock.Semaphore.wait
+ */
 static int l_lock_wait(lua_State *L) {
   struct l_lock *lock = l_check_living(L, &lock_type);
   struct runtime *rt = lock->waitable.rt;
@@ -245,24 +278,53 @@ static int l_lock_wait(lua_State *L) {
 
 /* ---- What can be asked ---- */
 
+/***
+ * Tell whether a permit is free.
+ * @function Semaphore:ready
+ * @function RLock:ready
+ * @function DummySemaphore:ready
+ * @treturn boolean
+ * @usage print(connections:ready())
+ * @source gevent.lock.Semaphore.ready
+ */
 static int l_lock_ready(lua_State *L) {
   const struct l_lock *lock = l_check_waitable(L, &lock_type);
   lua_pushboolean(L, lock->counter > 0);
   return 1;
 }
 
+/***
+ * Tell whether no permit is free.
+ * @function Semaphore:locked
+ * @function RLock:locked
+ * @function DummySemaphore:locked
+ * @treturn boolean
+ * @usage if printer:locked() then print("somebody prints") end
+ * @source gevent.lock.Semaphore.locked
+ */
 static int l_lock_locked(lua_State *L) {
   const struct l_lock *lock = l_check_waitable(L, &lock_type);
   lua_pushboolean(L, lock->counter == 0);
   return 1;
 }
 
+/***
+ * How many permits are free.
+ * @tfield integer Semaphore.counter
+ * @tfield integer RLock.counter
+ * @tfield integer DummySemaphore.counter
+ * @source gevent.lock.Semaphore.counter
+ */
 static int get_counter(lua_State *L) {
   const struct l_lock *lock = l_check_waitable(L, &lock_type);
   lua_pushinteger(L, lock->counter);
   return 1;
 }
 
+/***
+ * The greenlet that holds the lock; nil if none does, or a dead one.
+ * @tfield Greenlet RLock.owner
+ */
 static int get_owner(lua_State *L) {
   push_owner(L, l_check_waitable(L, &lock_type));
   return 1;

@@ -19,6 +19,63 @@ struct l_callback {
   int self; /* registry reference while queued */
 };
 
+/*** The event loop and its watchers: timers, descriptors, signals, children, files.
+ * `greenlet.get_hub().loop` is libev's loop as the hub runs it. A constructor of the loop makes a
+ * watcher; `start` makes it active. Each takes two more arguments after its own: *ref* (while
+ * active it keeps the program running) and *priority* (-2 to 2; without effect on timers and
+ * children). A timer that does not repeat, and a child watcher, stop by themselves. Children that
+ * nobody watches keep their exit status: `io.popen`, `os.execute` and C libraries work as ever.
+ *
+ * A descriptor that is closed while it is watched ends its watcher: the callback is called a last
+ * time, and who waits gets an error (`bad file descriptor`). If another descriptor or process keeps
+ * the same open file, close the watcher first: libev may end the process otherwise.
+ *
+ * ```lua
+ * local loop = greenlet.get_hub().loop
+ * local ticks = 0
+ * local timer <close> = loop:timer(0.01, 0.01)
+ * timer:start(function(name)
+ *   ticks = ticks + 1
+ *   print(name, ticks)
+ *   if ticks == 2 then timer:stop() end
+ * end, "tick")
+ * greenlet.sleep(0.1)
+ * print(timer.active)
+ *
+ * local output <close> = loop:io(1, "w") -- any watcher can be waited for
+ * greenlet.get_hub():wait(output)
+ * print("standard output can be written")
+ * ```
+ *
+ * ```text
+ * tick	1
+ * tick	2
+ * false
+ * standard output can be written
+ * ```
+ * @page loop Loop and watchers
+ * @order loop watcher timer io signal child stat async callback
+ */
+
+/*** The class of the loop.
+ * @class loop
+ * @order run_callback run now update_now timer io signal child stat async idle prepare check fork
+ * @tfield integer loop.iteration how many turns it has made
+ * @tfield integer loop.activecnt how many watchers are active
+ * @tfield integer loop.pendingcnt how many events have happened and are not told
+ * @tfield string loop.backend `"epoll"`, `"poll"`, `"select"` or `"other"`
+ * @tfield boolean loop.default false: libev's default loop is never used
+ * @source gevent.core.loop
+ */
+
+/*** A call that waits for its turn in the hub: what `loop:run_callback` returns.
+ * @class callback
+ * @tfield boolean callback.pending it has not been called yet
+ * @tfield function callback.callback what is called; nil once it has been
+ * @tfield table callback.args its arguments, with `n`
+ * @source gevent.core.callback
+ */
+
 static struct runtime *self(lua_State *L) {
   struct runtime *rt = ((struct l_loop *)l_check_kind(L, 1, &loop_kind, "loop"))->rt;
   l_check_started(L, rt);
@@ -51,7 +108,16 @@ static void run(struct callback *core) {
   l_call_in_hub(callback->rt, 1);
 }
 
-/*** Call f(...) in the hub, soon; returns an object with pending and stop(). */
+/*** Call `f(...)` in the hub, soon.
+ * It must not wait there. An error in it is reported.
+ * @function loop:run_callback
+ * @tparam function f any callable
+ * @tparam any ... its arguments
+ * @treturn callback it may be stopped until it is called
+ * @switches no
+ * @usage loop:run_callback(print, "called in the hub")
+ * @source gevent.core.loop.run_callback
+ */
 static int l_loop_run_callback(lua_State *L) {
   struct runtime *rt = self(L);
   l_check_callable(L, 2);
@@ -67,6 +133,12 @@ static int l_loop_run_callback(lua_State *L) {
   return 1;
 }
 
+/*** Give up the call, if it has not been made.
+ * @function callback:stop
+ * @function callback:close
+ * @switches no
+ * @source gevent.core.callback.stop
+ */
 static int l_callback_stop(lua_State *L) {
   struct l_callback *callback = callback_self(L);
   if (callback->rt->started && callback_pending(&callback->callback)) {
@@ -96,7 +168,15 @@ static int get_args(lua_State *L) {
 
 /* ---- The loop ---- */
 
-/* loop:run([nowait [, once]]): until nothing is left, or one turn. */
+/*** Run the loop: to its end, or for one turn.
+ * To its end only in the main greenlet.
+ * @function loop:run
+ * @tparam[opt=false] boolean nowait one turn, without waiting for events
+ * @tparam[opt=false] boolean once one turn
+ * @raise InvalidSwitchError: to its end, and not in the main greenlet
+ * @switches yes
+ * @source gevent.core.loop.run
+ */
 static int l_loop_run(lua_State *L) {
   struct runtime *rt = self(L);
   bool nowait = lua_toboolean(L, 2), once = lua_toboolean(L, 3);
@@ -110,12 +190,22 @@ static int l_loop_run(lua_State *L) {
   return 0;
 }
 
-/*** The loop's idea of the time, seconds since 1970, as of its last turn. */
+/*** Return the loop's idea of the time, as of its last turn.
+ * @function loop:now
+ * @treturn number seconds since 1970
+ * @switches no
+ * @source gevent.core.loop.now
+ */
 static int l_loop_now(lua_State *L) {
   lua_pushnumber(L, ev_now(self(L)->hub.loop));
   return 1;
 }
 
+/*** Read the clock.
+ * @function loop:update_now
+ * @switches no
+ * @source gevent.core.loop.update_now
+ */
 static int l_loop_update_now(lua_State *L) {
   hub_update_now(&self(L)->hub);
   return 0;

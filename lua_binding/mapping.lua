@@ -1,4 +1,4 @@
---- The mapping functions of Group and Pool: many calls, and their values.
+-- The mapping functions of Group and Pool: many calls, and their values.
 --
 -- Each call is a greenlet that is a member of the group, and belongs to a job
 -- (job.c), which is told of its end.
@@ -278,14 +278,18 @@ local function call_back(callback, ...)
   return ...
 end
 
---- Give the class Group its mapping functions.
+-- Give the class Group its mapping functions.
 function core.mapping(Group)
-  --- Call f in a member; in the current greenlet, if that is one: so members may
-  -- use a full group.
-  -- @param f callable
-  -- @param args the list of its arguments, with n if it has holes; nil: none
-  -- @return all values of f
-  -- @raise the error of f
+  --- Call `f(...)` in a member and wait for its values.
+  -- Called by a member it calls *f* in that: so members may use a full pool.
+  -- @function Group:apply
+  -- @tparam function f what to call
+  -- @tparam[opt] table args the list of its arguments, with `n` if it has holes
+  -- @treturn any all values of *f*
+  -- @raise the error of *f*; bad argument
+  -- @switches yes
+  -- @usage print(pool:apply(fetch, {url}))
+  -- @source gevent.pool.Group.apply
   function Group:apply(f, args)
     check_callable(f, 1, "apply")
     args = check_list(args, "apply")
@@ -294,7 +298,17 @@ function core.mapping(Group)
     return self:spawn(f, unpack_list(args)):get()
   end
 
-  --- The same, and then start callback with the values in a greenlet, no member.
+  --- Call `f(...)` in a member, wait for its values, and start `callback(...)` with them.
+  -- The callback runs in a greenlet that is no member.
+  -- @function Group:apply_cb
+  -- @tparam function f what to call
+  -- @tparam[opt] table args the list of its arguments, with `n` if it has holes
+  -- @tparam[opt] function callback what to start with the values
+  -- @treturn any all values of *f*
+  -- @raise the error of *f*; bad argument
+  -- @switches yes
+  -- @usage pool:apply_cb(fetch, {url}, print)
+  -- @source gevent.pool.Group.apply_cb
   function Group:apply_cb(f, args, callback)
     check_callable(f, 1, "apply_cb")
     args = check_list(args, "apply_cb")
@@ -302,9 +316,16 @@ function core.mapping(Group)
     return call_back(callback, self:apply(f, args))
   end
 
-  --- The same without waiting.
-  -- @return a Greenlet whose values are those of f. If the group is full now, it is
-  --   no member but calls `apply_cb`
+  --- Start `f(...)` in a member, and then `callback(...)` with its values; wait for nothing.
+  -- @function Group:apply_async
+  -- @tparam function f what to call
+  -- @tparam[opt] table args the list of its arguments, with `n` if it has holes
+  -- @tparam[opt] function callback what is called with the values in a greenlet that is no member
+  -- @treturn Greenlet one whose values are those of *f*; in a full pool it is no member, but one
+  --   that waits for a place
+  -- @raise bad argument
+  -- @usage local g = pool:apply_async(fetch, {url})
+  -- @source gevent.pool.Group.apply_async
   function Group:apply_async(f, args, callback)
     check_callable(f, 1, "apply_async")
     args = check_list(args, "apply_async")
@@ -315,12 +336,20 @@ function core.mapping(Group)
     return g
   end
 
-  --- Call f(item) for each item of a list, each call in a member.
-  -- @param f callable
-  -- @param ... a list, with n if it has holes; an object with `iter`; or what a
-  --   generic for takes: map(f, io.lines(path))
-  -- @return the list of the calls' first values in the order of the items, with n
-  -- @raise the error of the first item that fails; calls are not started any more
+  --- Call `f(item)` for each item of a list, each in a member, and wait for all values.
+  -- If calls fail it raises the error of the first one in the order of the items, as soon as all
+  -- before it are done; it starts no more calls then, and leaves those alone that run. It is the
+  -- same if the greenlet that maps is killed or its time is up.
+  -- @function Group:map
+  -- @tparam function f what to call
+  -- @tparam any ... a list (with `n` if it has holes), an object with a method `iter`, a queue for
+  --   one, or what a generic `for` takes
+  -- @treturn table the list of their first values in the order of the items, with `n`
+  -- @raise the error of a call; bad argument
+  -- @switches yes
+  -- @usage local sizes = pool:map(fetch, urls)
+  --   pool:map(check, io.lines(path))
+  -- @source gevent.pool.Group.map
   function Group:map(f, ...)
     check_callable(f, 1, "map")
     local read, closing = read_items("map", ...)
@@ -332,7 +361,16 @@ function core.mapping(Group)
     return map_each(self, f, read, closing)
   end
 
-  --- The same for one list, with callback(result) before it returns.
+  --- Call `f(item)` for each item as `Group:map`, then `callback(result)`, and return the result.
+  -- @function Group:map_cb
+  -- @tparam function f what to call
+  -- @tparam any list a list, an object with a method `iter`, or an iterator
+  -- @tparam[opt] function callback what is called with the list of values
+  -- @treturn table the list of their first values in the order of the items, with `n`
+  -- @raise the error of a call, or of the callback; bad argument
+  -- @switches yes
+  -- @usage pool:map_cb(fetch, urls, save)
+  -- @source gevent.pool.Group.map_cb
   function Group:map_cb(f, list, callback)
     check_callback(callback, "map_cb")
     local result = self:map(f, list)
@@ -340,8 +378,15 @@ function core.mapping(Group)
     return result
   end
 
-  --- The same in a greenlet, which is no member.
-  -- @return that Greenlet; its value is the result
+  --- Start `Group:map_cb` in a greenlet that is no member.
+  -- @function Group:map_async
+  -- @tparam function f what to call
+  -- @tparam any list a list, an object with a method `iter`, or an iterator
+  -- @tparam[opt] function callback what is called with the list of values
+  -- @treturn Greenlet one whose value is that list
+  -- @raise bad argument
+  -- @usage local sizes = pool:map_async(fetch, urls):get()
+  -- @source gevent.pool.Group.map_async
   function Group:map_async(f, list, callback)
     check_callable(f, 1, "map_async")
     read_items("map_async", list)
@@ -349,15 +394,34 @@ function core.mapping(Group)
     return Greenlet.spawn(self.map_cb, self, f, list, callback)
   end
 
-  --- An iterator over the values of f(item, ...), in the order of the items, which
-  -- come from one list or more until the shortest ends. Calls are started whether
-  -- somebody iterates or not, until the loop is left or the iterator is garbage.
-  -- @param f callable; or {f, maxsize = n}, where n bounds the values held
-  -- @param ... lists, with n if they have holes; or what a generic for takes
-  -- @return for a generic for: all values of f; a nil ends the loop
-  -- @raise in the iterator: the error of the item whose turn it is
+  --- Iterate over all values of each call `f(item, ...)`, in the order of the items.
+  -- Calls are started whether somebody asks for their values or not, as many as there is room for.
+  -- The error of an item, or of the iterator that gives the items, is raised when its turn comes;
+  -- the next call of the iterator goes on behind it. A call that returns nil ends a loop, as in
+  -- every `for`. When a loop is left no more calls are started; nor when the iterator is
+  -- [garbage](garbage.md).
+  -- @function Group:imap
+  -- @tparam function|table f what to call; `{f, maxsize = n}`: no more than *n* values are held for
+  --   the one who iterates
+  -- @tparam any ... lists (with `n` if they have holes): *f* gets an item of each, until the
+  --   shortest ends; or what a generic `for` takes
+  -- @treturn function for a generic `for`, and what else that takes
+  -- @raise bad argument; in the loop, the error of a call
+  -- @switches yes, in the loop
+  -- @usage for text in pool:imap(fetch, urls) do print(#text) end
+  -- @source gevent.pool.Group.imap
   function Group:imap(f, ...) return imap(self, "imap", true, f, ...) end
 
-  --- The same, in the order in which the calls end.
+  --- Iterate over all values of each call `f(item, ...)`, in the order in which the calls end.
+  -- Everything else is as in `Group:imap`.
+  -- @function Group:imap_unordered
+  -- @tparam function|table f what to call; `{f, maxsize = n}`: no more than *n* values are held for
+  --   the one who iterates
+  -- @tparam any ... lists (with `n` if they have holes), or what a generic `for` takes
+  -- @treturn function for a generic `for`, and what else that takes
+  -- @raise bad argument; in the loop, the error of a call
+  -- @switches yes, in the loop
+  -- @usage for text in pool:imap_unordered(fetch, urls) do print(#text) end
+  -- @source gevent.pool.Group.imap_unordered
   function Group:imap_unordered(f, ...) return imap(self, "imap_unordered", false, f, ...) end
 end

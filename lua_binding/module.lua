@@ -1,4 +1,30 @@
---- The module's table: what scripts see as `greenlet`.
+--- Greenlets: light threads that take turns, and what to do with them.
+--
+-- A greenlet runs until it waits, and nothing else takes its turn away; ready greenlets run in the
+-- order in which they became ready. [The life of a greenlet](life.md) tells more. `greenlet` is a
+-- global, and `require "greenlet"` gives the same table.
+--
+-- ```lua
+-- local function say(name)
+--   for i = 1, 2 do
+--     print(name, i)
+--     greenlet.sleep(0) -- the others' turn
+--   end
+-- end
+-- greenlet.spawn(say, "a")
+-- greenlet.spawn(say, "b")
+-- print("both are spawned")
+-- ```
+--
+-- ```text
+-- both are spawned
+-- a	1
+-- b	1
+-- a	2
+-- b	2
+-- ```
+-- @module greenlet
+-- @order spawn spawn_later sleep getcurrent joinall wait iwait kill killall
 
 local core = ...
 
@@ -23,7 +49,10 @@ local greenlet = {
 }
 
 --- Wait until no events of that priority or a higher one are pending.
--- @param priority int, -2 to 2; default 0
+-- @function greenlet.idle
+-- @tparam[opt=0] integer priority -2 to 2
+-- @switches yes
+-- @source gevent.idle
 function greenlet.idle(priority)
   if priority ~= nil then
     core.check_integer(1, "idle", priority)
@@ -33,6 +62,8 @@ function greenlet.idle(priority)
   core.get_hub():wait(watcher)
 end
 
+--- @tfield table greenlet.config the [settings](config.md)
+-- @tfield string greenlet._VERSION `"greenlet "` and the version
 greenlet.config = setmetatable({}, {
   __name = "config",
   __index = function(_, name) return core.settings.get(name) end,

@@ -1,5 +1,56 @@
---- greenlet.pool: groups of greenlets, and how many of them there may be.
+--- Groups of greenlets, and how many of them there may be.
+-- A `Group` knows its members, greenlets that live: who dies leaves it. A `Pool` is a group of
+-- limited size, in which who wants to add one waits for a place. Their methods `map`, `imap` and
+-- `apply` make calls, each in a member of its own, and give the values.
 --
+-- ```lua
+-- local Pool = require("greenlet.pool").Pool
+-- local pool = Pool(2)
+--
+-- local function work(name, seconds)
+--   greenlet.sleep(seconds)
+--   print("done", name, "members", #pool)
+-- end
+-- for i, name in ipairs {"a", "b", "c"} do
+--   print("spawn", name, "free", pool:free_count())
+--   pool:spawn(work, name, i == 2 and 0.1 or 0.01) -- the third one waits for a place
+-- end
+-- print("join", pool:join(), #pool)
+-- ```
+--
+-- ```text
+-- spawn	a	free	2
+-- spawn	b	free	1
+-- spawn	c	free	0
+-- done	a	members	2
+-- done	c	members	2
+-- done	b	members	1
+-- join	true	0
+-- ```
+--
+-- Values in the order of the items, or of the ends of their calls:
+--
+-- ```lua
+-- local pool = require("greenlet.pool").Pool(3)
+--
+-- local function slow_square(x)
+--   greenlet.sleep(0.01 * (4 - x)) -- later ones are done sooner
+--   return x * x
+-- end
+-- print(table.unpack(pool:map(slow_square, {1, 2, 3})))
+-- for value in pool:imap(slow_square, {1, 2, 3}) do io.write(value, " ") end
+-- for value in pool:imap_unordered(slow_square, {1, 2, 3}) do io.write(value, " ") end
+-- print(pool:apply(slow_square, {3}))
+-- ```
+--
+-- ```text
+-- 1	4	9
+-- 1 4 9 9 4 1 9
+-- ```
+-- @module greenlet.pool
+-- @order Pool Group PoolFull
+-- @source gevent.pool
+
 -- What is done with the values of many calls is in mapping.lua.
 
 local core = ...
@@ -10,6 +61,10 @@ local members_add, members_remove, members_count, members_has, members_list, mem
   core.members_add, core.members_remove, core.members_count, core.members_has,
   core.members_list, core.members_spawn
 
+--- Raised by `Pool:add` and `Pool:start`: no place, or none in time.
+-- @class greenlet.pool.PoolFull
+-- @super greenlet.queue.Full
+-- @source gevent.pool.PoolFull
 local PoolFull = queue.Full:extend("PoolFull")
 
 local function expected(argument, name, what, value)
@@ -24,7 +79,10 @@ end
 
 local Group = core.class:extend("Group")
 
---- The class of what `spawn` makes; assign it to a group, or to a derived class.
+--- The class of what `Group:spawn` and the calls make, which gets the arguments: Greenlet.
+-- May be assigned, to a group and to a derived class.
+-- @tfield class Group.greenlet_class
+-- @source gevent.pool.Group.greenlet_class
 Group.greenlet_class = Greenlet
 
 local function check_self(self, name)
@@ -160,7 +218,17 @@ local function open(self, places)
   self._members = core.members(function() left(self) end, places)
 end
 
---- Group(g, ...) or Group(list): greenlets that leave the group when they die.
+--- Make a group of greenlets, which leave it when they die.
+-- `#group` is how many members there are. A greenlet may be in several groups; one that is dead is
+-- never a member.
+-- @class greenlet.pool.Group
+-- @call greenlet.pool.Group(g, ...)
+-- @call greenlet.pool.Group(list)
+-- @order spawn add start discard contains iter join kill killone map imap imap_unordered apply
+-- @tparam[opt] Greenlet|table ... its first members, or one list of them
+-- @raise bad argument for what is no greenlet
+-- @usage local group = greenlet.pool.Group()
+-- @source gevent.pool.Group
 function Group:init(...)
   local list = ...
   if select("#", ...) ~= 1 or core.is_greenlet(list) then list = table.pack(...) end
@@ -172,15 +240,28 @@ function Group:init(...)
   for i = 1, rawget(list, "n") or #list do add(self, "Group", list[i]) end
 end
 
---- Make a greenlet a member. No effect on a dead one, or on a member.
--- @param g any greenlet
+--- Make a greenlet a member. No effect on a dead one, nor on a member.
+-- @function Group:add
+-- @tparam Greenlet g any greenlet, raw ones too
+-- @raise bad argument
+-- @usage group:add(greenlet.getcurrent())
+-- @source gevent.pool.Group.add
 function Group:add(g) add(self, "add", g) end
 
---- Make a greenlet a member, and start it.
--- @param g a Greenlet
+--- Make a Greenlet a member and start it.
+-- @function Group:start
+-- @tparam Greenlet g not a raw one
+-- @raise bad argument
+-- @usage group:start(Beeper("beep"))
+-- @source gevent.pool.Group.start
 function Group:start(g) start(self, g) end
 
---- Make it a member no longer; it runs on. No effect on others.
+--- Take a member out, which runs on. No effect on one that is none.
+-- @function Group:discard
+-- @tparam Greenlet g any greenlet
+-- @raise bad argument
+-- @usage group:discard(g)
+-- @source gevent.pool.Group.discard
 function Group:discard(g)
   check_self(self, "discard")
   check_greenlet(g, "discard")
@@ -201,9 +282,16 @@ local function spawn_of_class(self, class, job, tag, ...)
   return g
 end
 
---- Start f(...) in a new greenlet, which is a member.
--- @param f callable
--- @return the greenlet
+--- Start `f(...)` in a new greenlet, which is a member. In a full pool, wait for a place.
+-- Those who wait get places in the order of coming.
+-- @function Group:spawn
+-- @tparam function f what to run; with another `greenlet_class`, what its constructor takes
+-- @tparam any ... its arguments
+-- @treturn Greenlet the new one
+-- @raise bad argument when *f* cannot be called
+-- @switches no; in a pool that is full: yes
+-- @usage for _, url in ipairs(urls) do pool:spawn(fetch, url) end
+-- @source gevent.pool.Group.spawn
 function Group:spawn(f, ...)
   check_self(self, "spawn")
   local class = self.greenlet_class
@@ -223,7 +311,12 @@ function Group:_call(job, tag, f, ...)
   return core.job_spawn(job, tag, f, ...)
 end
 
---- Is it a member?
+--- Tell whether a greenlet is a member.
+-- @function Group:contains
+-- @tparam any g what may be one
+-- @treturn boolean
+-- @usage print(group:contains(g))
+-- @source in gevent.pool.Group
 function Group:contains(g)
   check_self(self, "contains")
   return core.is_greenlet(g) and contains(self, g)
@@ -231,7 +324,11 @@ end
 
 function Group:__len() return size(self) end
 
---- for g in group:iter() do: over those who are members now.
+--- Iterate over those who are members now.
+-- @function Group:iter
+-- @treturn function for a generic `for`
+-- @usage for g in group:iter() do print(g.name) end
+-- @source for g in gevent.pool.Group
 function Group:iter()
   check_self(self, "iter")
   local list, i = all(self), 0
@@ -255,10 +352,14 @@ local function new_event(self, name)
   return self[name]
 end
 
---- Wait until the group is empty, were it for a moment.
--- @param timeout seconds, a Timeout, or nil for ever
--- @param raise_error raise an error of one that is a member now
--- @return true, or false when the timeout expires
+--- Wait until the group is empty, if only for a moment.
+-- @function Group:join
+-- @tparam[opt] number|Timeout timeout seconds; 0 polls, nil waits for ever
+-- @tparam[opt=false] boolean raise_error raise, and take, an error of one that is a member now
+-- @treturn boolean true; false when the timeout expires first
+-- @switches yes, unless the group is empty
+-- @usage pool:join(nil, true)
+-- @source gevent.pool.Group.join
 function Group:join(timeout, raise_error)
   check_self(self, "join")
   core.check_time(timeout, 1, "join")
@@ -293,10 +394,16 @@ local function busy(self)
   return size(self) > 0 or (self._adders > 0 and self.size ~= 0)
 end
 
---- Kill all members, each once, and those that are added meanwhile.
--- @param exception as for g:kill
--- @param block wait until the group is empty (default true)
--- @param timeout seconds, a Timeout, or nil for ever; when it expires the call ends
+--- Kill all members, and those that are added meanwhile.
+-- Those are the ones for which a spawn was waiting for a place, say. Each is killed once, however
+-- often this is called. Called by a member, it kills that last.
+-- @function Group:kill
+-- @tparam[opt=GreenletExit] any exception as for `Greenlet:kill`
+-- @tparam[opt=true] boolean block wait until the group is empty
+-- @tparam[opt] number|Timeout timeout seconds; when it expires the call ends
+-- @switches yes, unless the group is empty or *block* is false
+-- @usage pool:kill()
+-- @source gevent.pool.Group.kill
 function Group:kill(exception, block, timeout)
   check_self(self, "kill")
   core.check_time(timeout, 3, "kill")
@@ -310,8 +417,16 @@ function Group:kill(exception, block, timeout)
   while busy(self) and changed:wait(time_left()) do hit(self, exception) end
 end
 
---- Kill one member, unless the group has done so before. No effect on a stranger.
--- @param g, exception, block, timeout as for g:kill
+--- Kill one member, unless the group has done so before. No effect on one that is none.
+-- @function Group:killone
+-- @tparam Greenlet g any greenlet
+-- @tparam[opt=GreenletExit] any exception as for `Greenlet:kill`
+-- @tparam[opt=true] boolean block wait until it is dead
+-- @tparam[opt] number|Timeout timeout seconds; when it expires the call ends
+-- @raise bad argument
+-- @switches yes, unless there is nothing to kill or *block* is false
+-- @usage group:killone(g)
+-- @source gevent.pool.Group.killone
 function Group:killone(g, exception, block, timeout)
   check_self(self, "killone")
   check_greenlet(g, "killone")
@@ -325,11 +440,19 @@ function Group:killone(g, exception, block, timeout)
   if block then Greenlet.join(g, timeout) end
 end
 
---- Is there no room for one more? There is always, in a Group.
+--- Return false: there is always room for one more in a Group.
+-- @function Group:full
+-- @treturn boolean false
+-- @usage print(group:full())
+-- @source gevent.pool.Group.full
 function Group.full() return false end
 
---- Wait until there is room for one more: not at all, in a Group.
--- @return 1
+--- Return 1 at once: there is always room for one more in a Group.
+-- @function Group:wait_available
+-- @tparam[opt] number|Timeout timeout seconds
+-- @treturn integer 1
+-- @usage group:wait_available()
+-- @source gevent.pool.Group.wait_available
 function Group.wait_available(_, timeout)
   core.check_time(timeout, 1, "wait_available")
   return 1
@@ -349,9 +472,20 @@ local function check_class(class)
   if not good then expected(2, "Pool", "Greenlet class", class) end
 end
 
---- Pool([size [, greenlet_class]]): a Group of at most so many members.
--- @param places int; 0: never any; nil: any number
--- @param class of what it spawns; default Greenlet
+--- Make a Group that never has more than so many members.
+-- `spawn`, `add` and `start` wait for a place, in the order of coming; so do the calls of `map` and
+-- its kin.
+-- @class greenlet.pool.Pool
+-- @super greenlet.pool.Group
+-- @tparam[opt] integer size most members; 0: there is never room; nil: any number
+-- @tparam[opt=Greenlet] class greenlet_class of what it spawns
+-- @raise bad argument
+-- @usage local pool = greenlet.pool.Pool(10)
+-- @source gevent.pool.Pool
+
+--- The most members that it may have; nil: any number.
+-- @tfield integer Pool.size
+-- @source gevent.pool.Pool.size
 function Pool:init(places, class)
   if places ~= nil then
     core.check_integer(1, "Pool", places)
@@ -363,29 +497,54 @@ function Pool:init(places, class)
   open(self, places and lock.Semaphore(places))
 end
 
---- Make a greenlet a member when there is room.
--- @param g any greenlet
--- @param block default true; false: do not wait
--- @param timeout seconds, a Timeout, or nil for ever
--- @raise PoolFull when there is no room, or not in time
+--- Make a greenlet a member; if there is no room, wait for it.
+-- No effect on a dead one, nor on a member.
+-- @function Pool:add
+-- @tparam Greenlet g any greenlet, raw ones too
+-- @tparam[opt=true] boolean block false: do not wait
+-- @tparam[opt] number|Timeout timeout seconds; nil waits for ever
+-- @raise PoolFull when the timeout expires, or at once with `block=false`
+-- @switches yes, if there is no room and *block* is not false
+-- @usage pool:add(g, true, 5)
+-- @source gevent.pool.Pool.add
 function Pool:add(g, block, timeout) add(self, "add", g, block, timeout) end
 
---- The same with a Greenlet, which is then started.
+--- Make a Greenlet a member and start it; if there is no room, wait for it.
+-- @function Pool:start
+-- @tparam Greenlet g not a raw one
+-- @tparam[opt=true] boolean block false: do not wait
+-- @tparam[opt] number|Timeout timeout seconds; nil waits for ever
+-- @raise PoolFull when the timeout expires, or at once with `block=false`
+-- @switches yes, if there is no room and *block* is not false
+-- @usage pool:start(Beeper("beep"))
+-- @source gevent.pool.Pool.start
 function Pool:start(g, block, timeout) start(self, g, block, timeout) end
 
---- How many may be added without waiting; 1 where any number may.
+--- Count the places that are free.
+-- @function Pool:free_count
+-- @treturn integer 1 in a pool without a size
+-- @usage print(pool:free_count())
+-- @source gevent.pool.Pool.free_count
 function Pool:free_count()
   check_self(self, "free_count")
   size(self)
   return self._places and self._places.counter or 1
 end
 
---- Is there no room for one more?
+--- Tell whether there is no room for one more.
+-- @function Pool:full
+-- @treturn boolean
+-- @usage if pool:full() then print("busy") end
+-- @source gevent.pool.Pool.full
 function Pool:full() return self:free_count() == 0 end
 
---- Wait until there is room for one more.
--- @param timeout seconds, a Timeout, or nil for ever
--- @return how many may be added; 0 when the timeout expires
+--- Wait until there is room for one more, and take no place.
+-- @function Pool:wait_available
+-- @tparam[opt] number|Timeout timeout seconds; 0 polls, nil waits for ever
+-- @treturn integer how many places are free; 0 when the timeout expires
+-- @switches yes, unless there is room
+-- @usage if pool:wait_available(5) == 0 then print("still busy") end
+-- @source gevent.pool.Pool.wait_available
 function Pool:wait_available(timeout)
   check_self(self, "wait_available")
   core.check_time(timeout, 1, "wait_available")

@@ -63,12 +63,47 @@ static int l_xpcall(lua_State *L) {
   return protected_call_with(L, finish);
 }
 
-/*** greenlet.pcall(f, ...): catches everything, kills too. */
+/*** Call `f(...)` and catch every error, kills, Timeouts and Ctrl-C too.
+ * Use it to look at a kill, and raise that again.
+ *
+ * ```lua
+ * local limit = greenlet.Timeout.start_new(0.01)
+ * local ok, err = greenlet.pcall(function()
+ *   print(pcall(error, "an error")) -- stopped here
+ *   print(pcall(greenlet.sleep, 1)) -- passes: never printed
+ * end)
+ * print(ok, err == limit, err)
+ * ```
+ *
+ * ```text
+ * false	an error
+ * false	true	Timeout: 0.01 seconds
+ * ```
+ * @function greenlet.pcall
+ * @within errors
+ * @tparam function f what to call
+ * @tparam any ... its arguments
+ * @treturn boolean whether it ended without an error
+ * @treturn any what *f* returned, or the error
+ * @switches where *f* does
+ * @source pcall
+ */
 static int l_pcall_all(lua_State *L) {
   return protected_call(L, finish_all);
 }
 
-/*** greenlet.xpcall(f, handler, ...): catches everything, kills too. */
+/*** Call `f(...)`, catch every error, kills too, and have a handler look at it.
+ * @function greenlet.xpcall
+ * @within errors
+ * @tparam function f what to call
+ * @tparam function handler called with the error where it was raised; what it returns is returned
+ * @tparam any ... the arguments of *f*
+ * @treturn boolean whether it ended without an error
+ * @treturn any what *f* returned, or what the handler made of the error
+ * @switches where *f* does
+ * @usage print(greenlet.xpcall(f, debug.traceback))
+ * @source xpcall
+ */
 static int l_xpcall_all(lua_State *L) {
   return protected_call_with(L, finish_all);
 }

@@ -160,7 +160,15 @@ static int l_channel_init(lua_State *L) {
   return 0;
 }
 
-/*** A queue of the same class with the same items. */
+/***
+ * Copy it: make a queue of the same class with the same items.
+ * All of them are unfinished tasks of the copy.
+ * @function Queue:copy
+ * @function SimpleQueue:copy
+ * @treturn Queue the copy
+ * @usage for item in lines:copy():iter() do print(item) end
+ * @source gevent.queue.Queue.copy
+ */
 static int l_queue_copy(lua_State *L) {
   lua_settop(L, 1);
   l_show(L, 1);
@@ -183,25 +191,56 @@ static int l_queue_copy(lua_State *L) {
 
 /* ---- Looking ---- */
 
-/*** How many items there are. */
+/***
+ * Count the items; `#q` is the same.
+ * @function Queue:qsize
+ * @function SimpleQueue:qsize
+ * @function Channel:qsize
+ * @treturn integer 0 for a channel
+ * @usage print(lines:qsize(), #lines)
+ * @source gevent.queue.Queue.qsize
+ */
 static int l_queue_qsize(lua_State *L) {
   lua_pushinteger(L, (lua_Integer)l_check_queue(L)->count);
   return 1;
 }
 
-/*** Are there none? */
+/***
+ * Tell whether there are no items.
+ * @function Queue:empty
+ * @function SimpleQueue:empty
+ * @function Channel:empty
+ * @treturn boolean true for a channel
+ * @usage if lines:empty() then print("nothing to do") end
+ * @source gevent.queue.Queue.empty
+ */
 static int l_queue_empty(lua_State *L) {
   lua_pushboolean(L, l_check_queue(L)->count == 0);
   return 1;
 }
 
-/*** Is there no room for one more? */
+/***
+ * Tell whether there is no room for one more item.
+ * @function Queue:full
+ * @function SimpleQueue:full
+ * @function Channel:full
+ * @treturn boolean true for a channel
+ * @usage if lines:full() then print("too fast") end
+ * @source gevent.queue.Queue.full
+ */
 static int l_queue_full(lua_State *L) {
   const struct l_queue *queue = l_check_queue(L);
   lua_pushboolean(L, queue->count + queue->reserved >= queue->maxsize);
   return 1;
 }
 
+/***
+ * How many items fit; nil: any number.
+ * May be assigned. When it is raised those who wait for room are let in at once.
+ * @tfield integer Queue.maxsize
+ * @tfield integer SimpleQueue.maxsize
+ * @source gevent.queue.Queue.maxsize
+ */
 static int get_maxsize(lua_State *L) {
   const struct l_queue *queue = l_check_holding(L);
   if (queue->maxsize == SIZE_MAX)
@@ -231,6 +270,11 @@ static lua_Integer length(const struct l_queue *queue, const struct list *links)
   return count;
 }
 
+/***
+ * How many putters wait, or minus how many getters.
+ * @tfield integer Channel.balance
+ * @source gevent.queue.Channel.balance
+ */
 static int get_balance(lua_State *L) {
   const struct l_queue *queue = l_check_queue(L);
   lua_pushinteger(L, length(queue, &queue->putters) -
@@ -238,6 +282,12 @@ static int get_balance(lua_State *L) {
   return 1;
 }
 
+/***
+ * How many tasks are not done: one more with each item that is put in, one less with each call of
+ * `Queue:task_done`.
+ * @tfield integer Queue.unfinished_tasks
+ * @source gevent.queue.JoinableQueue.unfinished_tasks
+ */
 static int get_unfinished_tasks(lua_State *L) {
   lua_pushinteger(L, (lua_Integer)l_check_holding(L)->unfinished);
   return 1;
@@ -287,7 +337,15 @@ static int l_queue_tostring(lua_State *L) {
 
 /* ---- Tasks ---- */
 
-/*** The task that an item stood for is done. */
+/***
+ * Tell that a task is done, which an item stood for that was taken out.
+ * @function Queue:task_done
+ * @raise an error when it is called more often than items were put in
+ * @usage local page = pages:get()
+ *   fetch(page)
+ *   pages:task_done()
+ * @source gevent.queue.JoinableQueue.task_done
+ */
 static int l_queue_task_done(lua_State *L) {
   struct l_queue *queue = living(L, l_check_holding(L));
   if (queue->unfinished == 0)
@@ -303,7 +361,15 @@ static int joined(lua_State *L, int status, lua_KContext context) {
   return 1;
 }
 
-/*** Wait until all tasks are done: true, or false when the timeout expires. */
+/***
+ * Wait until all tasks are done.
+ * @function Queue:join
+ * @tparam[opt] number|Timeout timeout seconds; 0 polls, nil waits for ever
+ * @treturn boolean true; false when the timeout expires first
+ * @switches yes, unless there are no unfinished tasks
+ * @usage if not pages:join(60) then print(pages.unfinished_tasks .. " are left") end
+ * @source gevent.queue.JoinableQueue.join
+ */
 static int l_queue_join(lua_State *L) {
   struct l_queue *queue = living(L, l_check_holding(L));
   struct runtime *rt = queue->waitable.rt;
@@ -327,7 +393,17 @@ static int l_queue_join(lua_State *L) {
 
 /* ---- The end ---- */
 
-/*** No more puts; gets as long as there are items, or none with `immediate`. */
+/***
+ * End it: nothing can be put in any more, and nothing be taken out once it is empty.
+ * Puts raise ShutDown, also those that wait already, which put nothing; gets and peeks raise it as
+ * soon as the queue is empty, and loops over `iter` end then.
+ * @function Queue:shutdown
+ * @function SimpleQueue:shutdown
+ * @function Channel:shutdown
+ * @tparam[opt=false] boolean immediate drop the items, which count as done then
+ * @usage lines:shutdown()
+ * @source gevent.queue.Queue.shutdown
+ */
 static int l_queue_shutdown(lua_State *L) {
   struct l_queue *queue = living(L, l_check_queue(L));
   l_tell_links(L, 1);
@@ -345,7 +421,19 @@ static int l_queue_shutdown(lua_State *L) {
   return 0;
 }
 
-/*** An iterator over the items that it gets, until StopIteration or the end. */
+/***
+ * Iterate over the items, taking them out and waiting for them, until there will be no more.
+ * That is: until the queue is shut down and empty, or the item is `greenlet.queue.StopIteration`. A
+ * nil ends the loop as well, as in every Lua loop: use `get` where nil is an item. Any number of
+ * greenlets may iterate over one queue: each item goes to one of them.
+ * @function Queue:iter
+ * @function SimpleQueue:iter
+ * @function Channel:iter
+ * @treturn function for a generic `for`
+ * @switches yes, in the loop, while there is no item
+ * @usage for line in lines:iter() do print(line) end
+ * @source for item in gevent.queue.Queue
+ */
 static int l_queue_iter(lua_State *L) {
   lua_pushvalue(L, 1);
   struct l_queue *queue = l_check_queue(L);

@@ -134,11 +134,36 @@ static int put_any(lua_State *L, struct l_queue *queue) {
   return 0;
 }
 
+/***
+ * Put an item in; if there is no room, wait for it.
+ * Into a channel: hand it to a get, and wait for that.
+ * @function Queue:put
+ * @function SimpleQueue:put
+ * @function Channel:put
+ * @tparam any item any value, nil and false too
+ * @tparam[opt=true] boolean block false: do not wait
+ * @tparam[opt] number|Timeout timeout seconds; nil waits for ever
+ * @raise Full when the timeout expires, or at once with `block=false`, and nothing is put in then;
+ *   ShutDown when it is shut down
+ * @switches yes, if there is no room and *block* is not false
+ * @usage lines:put("a line")
+ *   lines:put("another", true, 5)
+ * @source gevent.queue.Queue.put
+ */
 int l_queue_put_method(lua_State *L) {
   return put_any(L, l_check_queue(L));
 }
 
-/*** Put an item in, without waiting. */
+/***
+ * Put an item in without waiting: `q:put(item, false)`.
+ * @function Queue:put_nowait
+ * @function SimpleQueue:put_nowait
+ * @function Channel:put_nowait
+ * @tparam any item any value
+ * @raise Full when there is no room; ShutDown when it is shut down
+ * @usage lines:put_nowait("a line")
+ * @source gevent.queue.Queue.put_nowait
+ */
 int l_queue_put_nowait(lua_State *L) {
   struct l_queue *queue = l_check_queue(L);
   luaL_checkany(L, L_PUT_ITEM);
@@ -200,23 +225,67 @@ static int get(lua_State *L, struct l_queue *queue, int state, bool taking) {
   return get_waited(L, queue, &time, result);
 }
 
+/***
+ * Take the next item out; if there is none, wait for one.
+ * @function Queue:get
+ * @function SimpleQueue:get
+ * @function Channel:get
+ * @tparam[opt=true] boolean block false: do not wait
+ * @tparam[opt] number|Timeout timeout seconds; nil waits for ever
+ * @treturn any the item
+ * @raise Empty when the timeout expires, or at once with `block=false`, and nothing is taken out
+ *   then; ShutDown when it is shut down and empty
+ * @switches yes, if there is no item and *block* is not false
+ * @usage local line = lines:get()
+ *   local ok, next_one = pcall(lines.get, lines, true, 5)
+ * @source gevent.queue.Queue.get
+ */
 int l_queue_get_method(lua_State *L) {
   return get(L, l_check_queue(L), SELF, true);
 }
 
-/*** The next item, which stays in the queue. */
+/***
+ * Return the next item and leave it where it is; if there is none, wait for one.
+ * @function Queue:peek
+ * @function SimpleQueue:peek
+ * @tparam[opt=true] boolean block false: do not wait
+ * @tparam[opt] number|Timeout timeout seconds; nil waits for ever
+ * @treturn any the item
+ * @raise Empty when the timeout expires, or at once with `block=false`; ShutDown when it is shut
+ *   down and empty
+ * @switches yes, if there is no item and *block* is not false
+ * @usage if lines:peek() == "end" then return end
+ * @source gevent.queue.Queue.peek
+ */
 int l_queue_peek(lua_State *L) {
   return get(L, l_check_holding(L), SELF, false);
 }
 
-/*** Get an item, without waiting. */
+/***
+ * Take the next item out without waiting: `q:get(false)`.
+ * @function Queue:get_nowait
+ * @function SimpleQueue:get_nowait
+ * @function Channel:get_nowait
+ * @treturn any the item
+ * @raise Empty when there is none; ShutDown when it is shut down and empty
+ * @usage while #lines > 0 do print(lines:get_nowait()) end
+ * @source gevent.queue.Queue.get_nowait
+ */
 int l_queue_get_nowait(lua_State *L) {
   lua_settop(L, 1);
   lua_pushboolean(L, false);
   return get(L, l_check_queue(L), SELF, true);
 }
 
-/*** Peek, without waiting. */
+/***
+ * Return the next item without waiting, and leave it where it is: `q:peek(false)`.
+ * @function Queue:peek_nowait
+ * @function SimpleQueue:peek_nowait
+ * @treturn any the item
+ * @raise Empty when there is none; ShutDown when it is shut down and empty
+ * @usage print(#lines > 0 and lines:peek_nowait())
+ * @source gevent.queue.Queue.peek_nowait
+ */
 int l_queue_peek_nowait(lua_State *L) {
   struct l_queue *queue = l_check_holding(L);
   lua_settop(L, 1);

@@ -7,6 +7,33 @@
  */
 #include "lua_binding/runtime.h"
 
+/*** Greenlets that switch to each other by name, without a scheduler.
+ * A raw greenlet is the switching primitive, Python's package `greenlet`: a function with a stack
+ * of its own, which runs when somebody switches to it. The hub knows of it only while it waits. Any
+ * greenlet may be switched to from anywhere, in metamethods, iterators and callbacks of C
+ * functions. Raw greenlets may call whatever waits, too: they are woken by the hub like all others.
+ *
+ * ```lua
+ * local main = greenlet.getcurrent()
+ * local words = greenlet.greenlet(function(first)
+ *   print("started with", first)
+ *   print("then got", main:switch("one"))
+ *   return "last", "values"
+ * end)
+ * print(words:switch("a"))
+ * print(words:switch("b"))
+ * print(words.dead, words:switch("to the parent"))
+ * ```
+ *
+ * ```text
+ * started with	a
+ * one
+ * then got	b
+ * last	values
+ * true	to the parent
+ * ```
+ * @page raw Raw greenlets
+ */
 static char parent_key;
 
 /* ---- Parents ---- */
@@ -120,7 +147,17 @@ static int switch_to(lua_State *L, struct runtime *rt, int idx, int values) {
   return back(L, rt, result, answer);
 }
 
-/*** Run it until somebody switches back. */
+/*** Run the greenlet until somebody switches back.
+ * What is passed are the arguments of its function the first time, then what its own `switch`
+ * returns.
+ * @function greenlet.greenlet:switch
+ * @tparam any ... values
+ * @treturn any what it is switched back with
+ * @raise InvalidSwitchError inside `__gc`
+ * @switches yes
+ * @usage local values = g:switch("hello")
+ * @source greenlet.greenlet.switch
+ */
 static int l_raw_switch(lua_State *L) {
   const struct handle *handle = l_check_handle(L, 1);
   struct runtime *rt = handle->rt;
@@ -147,7 +184,16 @@ static int throw_up(lua_State *L, struct runtime *rt) {
   return -1;
 }
 
-/*** Raise an error in it, now; see the manual. */
+/*** Raise an exception in the greenlet, now, and run it until somebody switches back.
+ * For Greenlets it is for experts: as `kill` for one that never ran, no effect on a dead one.
+ * @function greenlet.greenlet:throw
+ * @function Greenlet:throw
+ * @tparam[opt=GreenletExit] any exception a class (an instance is made), an instance, or any value
+ * @treturn any what it is switched back with
+ * @raise InvalidSwitchError inside `__gc`, and for the hub
+ * @switches yes
+ * @source greenlet.greenlet.throw
+ */
 static int l_raw_throw(lua_State *L) {
   struct handle *handle = l_check_handle(L, 1);
   struct runtime *rt = handle->rt;
@@ -227,7 +273,29 @@ void l_check_run(lua_State *L) {
   }
 }
 
-/* greenlet(run [, parent]) */
+/*** The class of raw greenlets.
+ * The constructor makes one; nothing runs. When *run* returns, its values go to the parent's
+ * `switch`; an error that it did not catch is raised there; a GreenletExit is returned there, as a
+ * value. A dead greenlet passes on what it is sent to its nearest living ancestor. One that never
+ * started is started by values, and dies of an error, which goes on to that ancestor. A parent that
+ * is not in a `switch` but waits for something gets InvalidSwitchError there.
+ * @class greenlet.greenlet
+ * @within raw
+ * @tparam function run any callable; may be left out where a derived class has `_run`
+ * @tparam[opt=getcurrent()] greenlet parent any greenlet
+ * @raise bad argument
+ * @switches no
+ * @super greenlet.class
+ * @order switch throw
+ * @tfield greenlet greenlet.greenlet.parent where it goes when it ends; assignable: a cycle, or a
+ *   parent that is no greenlet, is an error
+ * @tfield boolean greenlet.greenlet.dead it has ended
+ * @tfield boolean greenlet.greenlet.active it has begun and is not dead
+ * @tfield loop greenlet.greenlet.loop the hub's loop
+ * @tfield string greenlet.greenlet.name as of a [Greenlet](greenlet_class.md)
+ * @tfield boolean greenlet.greenlet.pinned as of a [Greenlet](greenlet_class.md)
+ * @source greenlet.greenlet
+ */
 static int l_raw_init(lua_State *L) {
   struct handle *handle = l_check_handle(L, 1);
   struct runtime *rt = handle->rt;
@@ -249,14 +317,34 @@ static int l_raw_init(lua_State *L) {
   return 0;
 }
 
-/*** greenlet.spawn_raw(f, ...): a raw greenlet scheduled under the hub. */
+/*** Schedule `f(...)` in a [raw greenlet](raw.md) under the hub.
+ * It is a little cheaper than `greenlet.spawn` and has no links, no value and no `get`. An error in
+ * it is reported.
+ * @function greenlet.spawn_raw
+ * @within greenlet
+ * @tparam function f any callable
+ * @tparam any ... its arguments
+ * @treturn greenlet the raw greenlet
+ * @raise bad argument: *f* cannot be called
+ * @switches no
+ * @usage greenlet.spawn_raw(print, "hi")
+ * @source gevent.spawn_raw
+ */
 static int l_spawn_raw(lua_State *L) {
   l_check_callable(L, 1);
   l_spawn_fast(L, l_runtime(L), true);
   return 1;
 }
 
-/*** greenlet.getcurrent(): the running greenlet. */
+/*** Return the running greenlet.
+ * In the main chunk that is the main greenlet, in a callback the hub.
+ * @function greenlet.getcurrent
+ * @within greenlet
+ * @treturn greenlet
+ * @switches no
+ * @usage print(greenlet.getcurrent().name)
+ * @source gevent.getcurrent
+ */
 static int l_getcurrent(lua_State *L) {
   l_push_handle(L, l_current(l_runtime(L)));
   return 1;
@@ -330,6 +418,13 @@ void l_arrived(struct hub *hub, struct greenlet *origin) {
   rt->tracing = rt->tracing_aside = false;
 }
 
+/*** Return the function that `greenlet.settrace` has set, or nil.
+ * @function greenlet.gettrace
+ * @within raw
+ * @treturn function or nil
+ * @switches no
+ * @source greenlet.gettrace
+ */
 static int l_gettrace(lua_State *L) {
   struct runtime *rt = l_runtime(L);
   if (rt->trace_ref == LUA_NOREF)
@@ -338,7 +433,34 @@ static int l_gettrace(lua_State *L) {
   return 1;
 }
 
-/*** greenlet.settrace(f): call f(event, origin, target) at each switch. */
+/*** Have a function called at each switch, in the greenlet that is switched to.
+ * *event* is `"switch"` or `"throw"`. The switches that the function makes itself are not traced;
+ * where the target is the hub it must not wait. An error in it ends the tracing and is raised where
+ * control has arrived.
+ *
+ * ```lua
+ * local names = {[greenlet.getcurrent()] = "main", [greenlet.get_hub()] = "hub"}
+ * local g = greenlet.greenlet(function() end)
+ * names[g] = "g"
+ * greenlet.settrace(function(event, origin, target)
+ *   print(event, names[origin] .. " -> " .. names[target])
+ * end)
+ * g:switch()
+ * greenlet.settrace(nil)
+ * ```
+ *
+ * ```text
+ * switch	main -> g
+ * switch	g -> main
+ * ```
+ * @function greenlet.settrace
+ * @within raw
+ * @tparam[opt] function f called as `f(event, origin, target)`; nil ends it
+ * @treturn function the one before, or nil
+ * @raise bad argument: *f* cannot be called
+ * @switches no
+ * @source greenlet.settrace
+ */
 static int l_settrace(lua_State *L) {
   struct runtime *rt = l_runtime(L);
   if (!lua_isnoneornil(L, 1))

@@ -221,7 +221,30 @@ static int core_main(lua_State *L) {
   return 1;
 }
 
-/*** greenlet.traceback(g): the stack of a greenlet, coroutines included. */
+/*** Return the stack of a greenlet that is suspended, as text.
+ * Innermost first, through the coroutines in it. Of one that is dead or not started it says so.
+ *
+ * ```lua
+ * local function read() greenlet.sleep(60) end
+ * local g = greenlet.spawn(function() coroutine.wrap(read)() end)
+ * greenlet.sleep(0)
+ * print(greenlet.traceback(g))
+ * g:kill()
+ * ```
+ *
+ * ```text
+ * stack traceback:
+ * 	[C]: in function 'greenlet.sleep'
+ * 	script.lua:1: in function <script.lua:1>
+ * 	[C]: in ?
+ * 	script.lua:2: in function <script.lua:2>
+ * ```
+ * @function greenlet.traceback
+ * @tparam greenlet g any
+ * @treturn string in the form of `debug.traceback`
+ * @switches no
+ * @source greenlet.gr_frame
+ */
 static int l_traceback(lua_State *L) {
   const struct handle *handle = l_check_handle(L, 1);
   if (handle->pair && handle->state != HANDLE_DEAD)

@@ -1,5 +1,81 @@
---- greenlet.scope: greenlets that do not outlive a call.
+--- Greenlets that do not outlive a call.
+-- `greenlet.scope(f)` calls `f(s)` and returns its values, but not before all greenlets are dead
+-- that `s:spawn` has started: the scope's *children*. Whatever happens, none of them outlives the
+-- call.
 --
+-- ```lua
+-- local function fetch(name, seconds)
+--   greenlet.sleep(seconds)
+--   if name == "bad" then error(name .. " is not there", 0) end
+--   print("fetched", name)
+-- end
+--
+-- print(pcall(greenlet.scope, function(s)
+--   s:spawn(fetch, "quick", 0.01)
+--   s:spawn(fetch, "bad", 0.02)
+--   s:spawn(fetch, "slow", 60)
+--   greenlet.sleep(60)
+-- end))
+-- ```
+--
+-- ```text
+-- fetched	quick
+-- false	bad is not there
+-- ```
+--
+-- A scope ends before its time when
+--
+-- - a child, or *f*, fails: that error is raised by the scope;
+-- - the *owner*, the greenlet that has called `scope`, is killed, or a Timeout reaches it: that
+--   error is raised by the scope;
+-- - the option `timeout` expires, which counts from the beginning to the end of the call: it raises
+--   the Timeout;
+-- - somebody calls `Scope:cancel`.
+--
+-- Then all children are killed, each once, and *f*, if it still runs, by a GreenletExit, which
+-- stops at the scope. The error is raised when all are dead: they may take their time to clean up.
+-- A child that catches the kill lives on, and the scope waits for it. What is sent to the owner
+-- meanwhile waits until the scope has ended, and is raised in the owner's next wait.
+--
+-- Errors of the other children and of *f* that come after the first are listed in `err.others`, if
+-- *err* is an object of a [class](class.md); if it is not, or is a GreenletExit, which nobody looks
+-- at, they are reported. No other errors of children are reported, nor do they count for the exit
+-- status: the traceback of the child comes with the error that the scope raises. A child that is
+-- killed, and ends by GreenletExit, has not failed.
+--
+-- ```lua
+-- local Broken = greenlet.Exception:extend("Broken")
+-- local function cleaning_up(name)
+--   return setmetatable({}, {__close = function()
+--     greenlet.sleep(0.01)
+--     error("cannot clean up " .. name, 0)
+--   end})
+-- end
+--
+-- local ok, err = pcall(greenlet.scope, function(s)
+--   s:spawn(function()
+--     local mess <close> = cleaning_up("a")
+--     greenlet.sleep(60)
+--   end)
+--   greenlet.sleep(0) -- it begins
+--   error(Broken("the first"))
+-- end)
+-- print(err, #err.others, err.others[1])
+-- ```
+--
+-- ```text
+-- Broken: the first	1	cannot clean up a
+-- ```
+--
+-- Scopes nest, in *f* and in children: who ends the outer one ends the inner ones. A scope may be
+-- opened in a coroutine, which may yield in it. While it has yielded nothing is raised in it;
+-- `s:spawn` raises an error when the scope is being ended. If its greenlet ends and the coroutine
+-- is left to itself, the children are killed. A child that nothing can wake any more, and that
+-- catches a hundred kills, is left alone when the main greenlet waits for it, which gets LoopExit:
+-- the only one that can outlive its scope.
+-- @page scope Scopes
+-- @source trio.open_nursery
+
 -- The one who calls scope is the owner; f runs in it, and what s:spawn makes are
 -- the children. Four things end a scope before its time, and each only notes why
 -- and kills: an error of a child, an error of f, an error that is sent to the
@@ -12,7 +88,15 @@ local members_count, members_has, members_list =
 local WAITS_FOR = "the children of a scope"
 local MOST_KILLS = 100 -- of a child that nothing can wake and that catches them all
 
+--- A scope, which `greenlet.scope` gives to the function that it calls.
+-- @class greenlet.scope.Scope
+-- @order spawn cancel shutdown
+-- @source trio.Nursery
 local Scope = core.class:extend("Scope")
+
+--- An Event for those who want to end in good order, which `Scope:shutdown` sets.
+-- @tfield Event Scope.stopping
+-- @usage while not s.stopping:wait(1) do check() end
 
 -- What ends f when the scope is to end. It is a kill to everybody but the scope
 -- that sent it, where it stops.
@@ -199,10 +283,15 @@ local function check_open(self)
   end
 end
 
---- Start a child: g(...) in a greenlet, or a Greenlet that is there already.
--- @param g callable; or a Greenlet that is not started, and in no group
--- @return the Greenlet
+--- Start a child: `g(...)` in a new greenlet, or a Greenlet that is there already.
+-- It may be called by anybody, by children too, until the scope ends.
+-- @function Scope:spawn
+-- @tparam function|Greenlet g what to run; or a Greenlet that is not started, and in no group
+-- @tparam any ... arguments of *g*
+-- @treturn Greenlet the child
 -- @raise bad argument; an error when the scope has ended or is being ended
+-- @usage local page = s:spawn(fetch, url)
+-- @source trio.Nursery.start_soon
 function Scope:spawn(g, ...)
   check_self(self, "spawn")
   local is_callable = core.callable(g)
@@ -218,9 +307,13 @@ function Scope:spawn(g, ...)
   return g
 end
 
---- End the scope: kill the children, and f if that is still running. Does not
--- wait. No effect on a scope that is being ended already.
--- @param err what the scope raises; nil: nothing, it returns
+--- End the scope: kill the children, and *f* if that is still running. Wait for nothing.
+-- The scope raises *err* then; without one it returns: nothing, if *f* was still running. No effect
+-- on a scope that is being ended already.
+-- @function Scope:cancel
+-- @tparam[opt] any err any value; of a class an instance is made
+-- @usage if found then s:cancel() end
+-- @source trio.CancelScope.cancel
 function Scope:cancel(err)
   check_self(self, "cancel")
   if self._ended or self._cancelled then return end
@@ -238,9 +331,34 @@ local function alone(self, current)
   return count == 0 and (not self._body or current == self._owner)
 end
 
---- Ask everybody to come to an end: set s.stopping, wait, and then kill.
--- @param grace seconds to wait, a Timeout, or nil for ever
--- @return true if all others ended by themselves, else false
+--- Ask everybody else to come to an end, wait for that, and then kill what is left.
+-- It sets `s.stopping`, waits until everybody else in the scope has ended, but not longer than
+-- *grace*, and then cancels the scope; called by the owner it leaves *f* alone.
+--
+-- ```lua
+-- greenlet.scope(function(s)
+--   local function serve(name, seconds)
+--     while not s.stopping:wait(seconds) do end -- a round of work takes so long
+--     print(name, "has come to an end")
+--   end
+--   s:spawn(serve, "one", 0.01)
+--   s:spawn(serve, "two", 0.01)
+--   s:spawn(greenlet.sleep, 60) -- does not listen
+--   greenlet.sleep(0.02)
+--   print("all by themselves:", s:shutdown(0.05))
+-- end, {timeout = 5})
+-- ```
+--
+-- ```text
+-- one	has come to an end
+-- two	has come to an end
+-- all by themselves:	false
+-- ```
+-- @function Scope:shutdown
+-- @tparam[opt] number|Timeout grace seconds to wait; nil: for ever
+-- @treturn boolean true if all others ended by themselves
+-- @switches yes, unless nobody else is there
+-- @usage greenlet.signal("TERM", function() s:shutdown(10) end)
 function Scope:shutdown(grace)
   check_self(self, "shutdown")
   core.check_time(grace, 1, "shutdown")
@@ -312,17 +430,22 @@ local function leave(self, ok, ...)
   if ok then return ... end
 end
 
---- Call f(s), and do not return before all greenlets are dead that s:spawn has
--- started. The first error, of f or of a greenlet, kills the others and is raised
--- when they are dead; so does a kill of the caller. What else fails is listed in
--- err.others if err is an object, else reported.
--- @param f callable
--- @param options table: timeout, seconds or a Timeout, raised when it expires
--- @return what f returns; nothing when s:cancel() has ended it
--- @raise the first error; Timeout; what the caller is killed with
+--- Call `f(s)`, and do not return before all greenlets are dead that `s:spawn` has started.
+-- The first error, of *f* or of a child, kills the others and is raised when they are dead; so is
+-- what the caller is killed with. What else fails is listed in `err.others` if *err* is an object,
+-- else reported.
+-- @function greenlet.scope
+-- @within scope
+-- @tparam function f called as `f(s)`, with a new `Scope`
+-- @tparam[opt] table options `timeout`: seconds or a Timeout, for the whole call
+-- @treturn any all values of *f*; nothing when `Scope:cancel` has ended it
+-- @raise the first error; Timeout; what the caller is killed with. InvalidSwitchError in the hub
+--   and inside `__gc`
+-- @switches yes, where *f* does, and while there are children
 -- @usage greenlet.scope(function(s)
---   for _, url in ipairs(urls) do s:spawn(fetch, url) end
--- end, {timeout = 10})
+--     for _, url in ipairs(urls) do s:spawn(fetch, url) end
+--   end, {timeout = 10})
+-- @source trio.open_nursery
 local function scope(f, options)
   if not core.callable(f) then
     core.argerror(1, "scope", "function expected, got " .. core.typename(f))

@@ -176,7 +176,23 @@ static int linked(lua_State *L, int status, lua_KContext context) {
   return lua_gettop(L) - TOP;
 }
 
-/*** greenlet.select(cases [, timeout]): do one of several things. */
+/***
+ * Wait until one of several things can be done, and do it.
+ * Exactly one of them happens; the others leave no trace. If several can be done one of them is
+ * chosen, all with the same frequency, none left out for long. The case of a queue that is shut
+ * down (for a get: and empty) can be done: it raises ShutDown.
+ * @function greenlet.select
+ * @within select
+ * @tparam table cases list of `{q, "get"}`, `{q, "put", item}` and `{object, "wait"}`
+ * @tparam[opt] number|Timeout timeout seconds; 0 polls, nil waits for ever
+ * @treturn integer the number of the case that happened; nil when the timeout expires first
+ * @treturn any the item, after a get
+ * @raise ShutDown; bad argument with the number of the case for an error in the cases, or a list
+ *   without any: nothing happens then
+ * @switches yes, if nothing can be done at once
+ * @usage local which, item = greenlet.select({{orders, "get"}, {closing, "wait"}}, 60)
+ * @source select of Go
+ */
 static int l_select(lua_State *L) {
   lua_settop(L, TIMEOUT);
   lua_settop(L, TOP);

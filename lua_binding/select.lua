@@ -1,5 +1,48 @@
---- greenlet.select with cases of kind "wait", for anything with rawlink and unlink.
--- The rest is in C.
+--- One of several things, as soon as that can be done.
+-- The cases of `greenlet.select` are a list:
+--
+-- | case | what happens | can be done when |
+-- |---|---|---|
+-- | `{q, "get"}` | an item is taken out of the queue or channel *q* | a get would not wait |
+-- | `{q, "put", item}` | *item* is put into *q* | a put would not wait |
+-- | `{object, "wait"}` | nothing | the object is ready: anything that `greenlet.wait` takes |
+--
+-- ```lua
+-- local queue = require "greenlet.queue"
+-- local orders, returns = queue.Channel(), queue.Channel()
+-- local closing = greenlet.spawn_later(0.01, print, "closing time")
+-- greenlet.spawn(function()
+--   orders:put("a book")
+--   returns:put("a broken lamp")
+-- end)
+-- while true do
+--   local which, what = greenlet.select {{orders, "get"}, {returns, "get"}, {closing, "wait"}}
+--   if which == 1 then
+--     print("order of", what)
+--   elseif which == 2 then
+--     print("back came", what)
+--   else
+--     break
+--   end
+-- end
+-- print(greenlet.select({{orders, "get"}, {queue.Queue(1), "put", "x"}}, 0))
+-- print(greenlet.select({{orders, "get"}}, 0.01))
+-- ```
+--
+-- ```text
+-- order of	a book
+-- back came	a broken lamp
+-- closing time
+-- 2
+-- nil
+-- ```
+--
+-- A select may meet another select, and a channel may be in it twice, for a put and for a get: it
+-- never meets itself.
+-- @page select Select
+-- @source select of Go
+
+-- Here are the cases of kind "wait", for anything with rawlink and unlink. The rest is in C.
 
 local core = ...
 
@@ -39,7 +82,7 @@ local function is_ready(object)
   if core.callable(ready) then return ready(object) and true or false end
 end
 
---- Select when there are objects to wait for.
+-- Select when there are objects to wait for.
 function core.select_linked(cases, timeout)
   -- The links hold the greenlet: it may be garbage if nobody can reach them.
   local links <close> = setmetatable({ ready = {}, greenlet = core.getcurrent() }, Links)

@@ -1,5 +1,38 @@
---- greenlet.config: settings, their types, and what they are called in the environment.
--- What is in effect is known in C: some are rounded, or end where memory does.
+--- Settings, as fields of greenlet.config and in the environment.
+-- Reading or assigning an unknown setting is an error, and so is a value of the wrong type or out
+-- of range. In the environment a setting is called GREENLUA_ and its name in capitals. Booleans
+-- are 1, true, yes, on and 0, false, no, off there; anything else is the default. A number may be
+-- followed by `k` or `m`; one that is none, or out of range, ends the program with a message.
+--
+-- `stack_slots` and `stack_size` can be assigned until greenlets have run, that is before the
+-- program first waits or switches; afterwards it is an error. They tell what is in effect: where
+-- address space is limited (`ulimit -v`), fewer stacks than asked for may have been reserved. More
+-- stacks than the default make nothing faster; see [C modules and stacks](c_modules.md).
+--
+-- ```lua
+-- greenlet.config.stack_size = 16 << 20 -- for a library that needs deep C stacks
+-- print(greenlet.config.stack_size)
+-- greenlet.spawn(print, "runs"):join()
+-- print(pcall(function() greenlet.config.stack_slots = 8 end))
+-- ```
+--
+-- ```text
+-- 16777216
+-- runs
+-- false	script.lua:4: setting 'stack_slots' cannot be changed any more: greenlets have run
+-- ```
+-- @page config Settings
+-- @tfield boolean greenlet.config.track_greenlet_tree keep the [spawn
+--   tree](life.md#the-spawn-tree); default true. Without it spawning is cheaper
+-- @tfield integer greenlet.config.stack_slots how many C stacks greenlets share, 1 to 1048576;
+--   default 64
+-- @tfield integer greenlet.config.stack_size address space of each in bytes, rounded up to pages,
+--   64 KB to 1 GB; default 4 MB
+-- @tfield boolean greenlet.config.stack_move for debugging C modules: move stacks away at every
+--   switch; default false
+
+-- Settings and their types. What is in effect is known in C: some are rounded, or end where memory
+-- does.
 
 local core = ...
 

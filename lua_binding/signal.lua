@@ -1,11 +1,34 @@
---- greenlet.signal: functions called at a signal.
+--- Functions that are called at a signal, and Ctrl-C.
+-- Ctrl-C raises KeyboardInterrupt in the main greenlet: where it waits, or in the middle of what it
+-- computes; if another greenlet computes, that one gives way. `pcall` does not stop it. A second
+-- Ctrl-C before the first has been raised, because a C function keeps running, ends the process at
+-- once. A handler for INT takes the place of all this, until its `cancel`.
+--
+-- ```lua
+-- local handler = greenlet.signal("USR1", function(text) print(text) end, "got it")
+-- os.execute("kill -USR1 $PPID")
+-- greenlet.sleep(0.05)
+-- handler:cancel()
+-- ```
+--
+-- ```text
+-- got it
+-- ```
+-- @page signal Signals
 
 local core = ...
 
---- Call f(...) in a greenlet of its own at each signal.
--- @param signal "INT", "SIGINT" or a number
--- @return an object with cancel() and ref (false)
--- @raise bad argument; an error in f is raised in the main greenlet
+--- Have `f(...)` called in a greenlet of its own at each arrival of a signal.
+-- An error in *f* is raised in the main greenlet.
+-- @function greenlet.signal
+-- @tparam string|integer signal `"INT"`, `"SIGINT"` or a number
+-- @tparam function f any callable; it may wait
+-- @tparam any ... its arguments
+-- @treturn signal_handler to cancel it with
+-- @raise bad argument: an unknown signal, KILL and STOP
+-- @switches no
+-- @usage greenlet.signal("TERM", os.exit, 0)
+-- @source gevent.signal_handler
 function core.signal(signal, f, ...)
   local number = core.handler.number_of(signal)
   if not core.callable(f) then

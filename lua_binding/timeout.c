@@ -8,6 +8,43 @@
 
 const char timeout_kind;
 
+/*** Limits of time: errors that arrive after so many seconds.
+ * A Timeout arrives in the greenlet that started it, in whatever wait it is then. A started one
+ * fires even if nobody holds the object; one whose greenlet is dead does not. A greenlet that
+ * computes without waiting is not interrupted, and gets it at its next wait that looks for events.
+ * `pcall` does not stop it: `greenlet.pcall` does.
+ *
+ * `local t <close> = greenlet.Timeout.start_new(5)` closes it when the scope is left: the usual
+ * way. A Timeout may stand wherever a function takes a timeout in seconds: it is started if it is
+ * not pending; where an expiry raises, it is what is raised; where an expiry only ends the wait, it
+ * does that.
+ *
+ * ```lua
+ * local function slow() greenlet.sleep(5) end
+ * print(greenlet.pcall(greenlet.with_timeout, 0.01, slow))
+ * print(greenlet.with_timeout({0.01, timeout_value = "too slow"}, slow))
+ * print(greenlet.Timeout(0.01, false):run(slow))
+ *
+ * -- Two limits: each knows its own.
+ * local outer <close> = greenlet.Timeout.start_new(0.01)
+ * local ok, err = greenlet.pcall(function()
+ *   local inner <close> = greenlet.Timeout.start_new(5)
+ *   slow()
+ * end)
+ * print(ok, err == outer)
+ * print(greenlet.Timeout(5, "reading the header"), greenlet.Timeout(1), greenlet.Timeout(2, false))
+ * ```
+ *
+ * ```text
+ * false	Timeout: 0.01 seconds
+ * too slow
+ *
+ * false	true
+ * Timeout: 5 seconds (reading the header)	Timeout: 1 second	Timeout: 2 seconds (silent)
+ * ```
+ * @page timeout Timeout
+ */
+
 enum { UV_EXCEPTION = UV_FIELDS + 1, UV_TIMEOUT_COUNT = UV_EXCEPTION };
 
 struct l_timeout *l_test_timeout(lua_State *L, int idx) {
@@ -100,7 +137,23 @@ static int l_timeout_allocate(lua_State *L) {
   return 1;
 }
 
-/* Timeout([seconds [, exception [, ref=true]]]) */
+/*** An error with a timer.
+ * The constructor makes one, and does not start it.
+ * @class greenlet.Timeout
+ * @within timeout
+ * @tparam[opt] number seconds from its start; nil: it never expires
+ * @tparam[opt] any exception what is raised instead of the Timeout itself: a class or any value. A
+ *   string is text for `tostring`, and `false` concerns `run`
+ * @tparam[opt=true] boolean ref whether it keeps the program running while it is pending
+ * @raise bad argument: negative seconds
+ * @switches no
+ * @super greenlet.BaseException
+ * @order start_new start cancel close run
+ * @tfield number Timeout.seconds what was given, or nil
+ * @tfield any Timeout.exception what was given, or nil
+ * @tfield boolean Timeout.pending it is started and has not expired
+ * @source gevent.Timeout
+ */
 static int l_timeout_init(lua_State *L) {
   struct l_timeout *timeout = self(L);
   lua_settop(L, 4);
@@ -116,20 +169,34 @@ static int l_timeout_init(lua_State *L) {
   return 0;
 }
 
-/*** Start it for the current greenlet. */
+/*** Start it for the current greenlet.
+ * @function Timeout:start
+ * @raise an error if it is pending or closed, and in the hub
+ * @switches no
+ * @source gevent.Timeout.start
+ */
 static int l_timeout_start_method(lua_State *L) {
   struct l_timeout *timeout = self(L);
   l_timeout_start(L, timeout->rt, 1);
   return 0;
 }
 
-/*** Stop it; it may be started again. */
+/*** Stop it.
+ * It may be started again.
+ * @function Timeout:cancel
+ * @switches no
+ * @source gevent.Timeout.cancel
+ */
 static int l_timeout_cancel(lua_State *L) {
   l_timeout_stop(L, self(L));
   return 0;
 }
 
-/*** Stop it for good. */
+/*** Stop it for good.
+ * @function Timeout:close
+ * @switches no
+ * @source gevent.Timeout.close
+ */
 static int l_timeout_close(lua_State *L) {
   struct l_timeout *timeout = self(L);
   l_timeout_stop(L, timeout);
@@ -186,8 +253,17 @@ static int l_timeout_tostring(lua_State *L) {
   return 1;
 }
 
-/* Timeout.start_new([seconds_or_timeout [, exception]]), upvalue 2: the class */
-static int l_timeout_start_new(lua_State *L) {
+/*** Make a Timeout and start it, or start the one given, unless that is pending.
+ * @function Timeout.start_new
+ * @tparam[opt] number|Timeout seconds nil: it never expires
+ * @tparam[opt] any exception as for the constructor
+ * @treturn Timeout it
+ * @raise bad argument: negative seconds
+ * @switches no
+ * @usage local limit <close> = greenlet.Timeout.start_new(5)
+ * @source gevent.Timeout.start_new
+ */
+static int l_timeout_start_new(lua_State *L) { /* upvalue 2: the class */
   struct runtime *rt = l_runtime(L);
   struct l_timeout *timeout = l_test_timeout(L, 1);
   if (!timeout) {

@@ -15,9 +15,17 @@ local function swallow(self, value, ...)
   core.raise(results[2])
 end
 
---- Start it, call f(...), close it.
--- @return f's values; nothing when it has expired and its exception is false
--- @raise what it raises when it expires
+--- Call `f(...)` under this limit.
+-- Starts it, unless it is pending, and closes it in the end. With `exception == false` its own
+-- expiry is swallowed, and nothing is returned.
+-- @function Timeout:run
+-- @tparam function f any callable
+-- @tparam any ... its arguments
+-- @treturn any what *f* returns
+-- @raise itself, or its exception, when it expires
+-- @switches where *f* does
+-- @usage greenlet.Timeout(0.5, false):run(fetch, "page")
+-- @source with gevent.Timeout(...)
 function Timeout:run(f, ...)
   if not core.callable(f) then
     core.argerror(1, "run", "function expected, got " .. core.typename(f))
@@ -28,11 +36,19 @@ function Timeout:run(f, ...)
   return f(...)
 end
 
---- Call f(...) for at most so many seconds.
--- @param seconds number or nil, or {seconds, timeout_value = v}: then its own
---   expiry returns v
--- @return f's values
--- @raise Timeout
+--- Call `f(...)` for at most so many seconds.
+-- *seconds* may be a table `{seconds, timeout_value = v}`: then its own expiry returns *v*. A
+-- Timeout of somebody else's passes.
+-- @function greenlet.with_timeout
+-- @within timeout
+-- @tparam number|Timeout|table seconds nil: no limit
+-- @tparam function f any callable
+-- @tparam any ... its arguments
+-- @treturn any what *f* returns, or *v*
+-- @raise Timeout when the time is up
+-- @switches where *f* does
+-- @usage local page = greenlet.with_timeout({0.5, timeout_value = "too slow"}, fetch, "page")
+-- @source gevent.with_timeout
 function core.with_timeout(seconds, f, ...)
   local value
   if type(seconds) == "table" and not Timeout:class_of(seconds) then

@@ -1,4 +1,42 @@
---- greenlet.util: what all greenlets are doing.
+--- What all greenlets are doing.
+-- `greenlet.util.print_run_info` is what to call from a signal handler of a program that seems to
+-- hang.
+--
+-- ```lua
+-- local util = require "greenlet.util"
+-- greenlet.signal("USR1", util.print_run_info, io.stdout)
+--
+-- local function worker() greenlet.sleep(0.05) end
+-- local server = greenlet.spawn(function()
+--   greenlet.spawn(worker).name = "worker 1"
+--   greenlet.spawn(worker).name = "worker 2"
+--   require "greenlet.event".Event():wait(0.05)
+-- end)
+-- server.name = "server"
+-- greenlet.sleep(0.01)
+-- print(util.GreenletTree.current_tree())
+-- ```
+--
+-- ```text
+-- <greenlet "main" at 0x55b3e9d5b308: main chunk>
+--  +--- <Hub "hub" at 0x55b3e9d72778: event loop>
+--  +--- <Greenlet "server" at 0x55b3e9d9a3d8: function <script.lua:5>>
+--       +--- <Greenlet "worker 1" at 0x55b3e9d9a658: function <script.lua:4>>
+--       +--- <Greenlet "worker 2" at 0x55b3e9d9a8d8: function <script.lua:4>>
+-- ```
+--
+-- With details, as `print_run_info` shows it, a greenlet looks like this:
+--
+--      +--- <Greenlet "server" at 0x55d3b8: function <script.lua:5>>
+--           :    waits for set of <Event at 0x55ab58: clear, 1 waiting>   at script.lua:8: ...   for 0.0 s
+--           :    Stack:
+--           :      [C]: in method 'wait'
+--           :      script.lua:8: in function <script.lua:5>
+--           :    Spawned at:
+--           :      script.lua:5: in main chunk
+-- @module greenlet.util
+-- @order print_run_info format_run_info
+-- @source gevent.util
 
 local core = ...
 
@@ -23,8 +61,24 @@ end
 
 -- ---- Trees ----
 
---- Who spawned whom. Fields: `greenlet`; `child_trees`, a list, of what that one
--- spawned; `root`, true for the main greenlet's; `is_current_tree`, the same.
+--- A tree of who spawned whom, got by `GreenletTree.current_tree`.
+-- `tostring(tree)` draws it without details.
+-- @class greenlet.util.GreenletTree
+-- @order current_tree forest format format_lines
+-- @source gevent.util.GreenletTree
+
+--- The greenlet at the tree's root.
+-- @tfield Greenlet GreenletTree.greenlet
+-- @source gevent.util.GreenletTree.greenlet
+
+--- List of the trees of the greenlets that this one spawned.
+-- @tfield table GreenletTree.child_trees
+-- @source gevent.util.GreenletTree.child_trees
+
+--- True for the main greenlet's.
+-- @tfield boolean GreenletTree.root
+-- @tfield boolean GreenletTree.is_current_tree
+-- @source gevent.util.GreenletTree.root
 local GreenletTree = core.class:extend("GreenletTree")
 
 function GreenletTree:init(g)
@@ -39,9 +93,14 @@ local function spawner(g)
   return g ~= core.get_hub() and core.spawning_greenlet(g) or core.main()
 end
 
---- The tree of all greenlets that live, from the main greenlet down. A dead one is
--- in it if it spawned one that lives, and has not been collected.
+--- Draw up the tree of all greenlets that live, from the main greenlet down.
+-- A dead greenlet is in the tree, with what came of it, as long as one that it spawned lives and it
+-- has not been collected; then its children hang on the main greenlet. So do all, with
+-- `greenlet.config.track_greenlet_tree = false`.
+-- @function GreenletTree.current_tree
 -- @treturn GreenletTree
+-- @usage print(greenlet.util.GreenletTree.current_tree())
+-- @source gevent.util.GreenletTree.current_tree
 function GreenletTree.current_tree()
   local root = GreenletTree(core.main())
   local trees = { [root.greenlet] = root }
@@ -63,8 +122,11 @@ function GreenletTree.current_tree()
   return root
 end
 
---- The trees of all threads: there is one.
--- @return a list
+--- List the trees of all threads: this one's.
+-- @function GreenletTree.forest
+-- @treturn table list of one GreenletTree
+-- @usage print(greenlet.util.GreenletTree.forest()[1])
+-- @source gevent.util.GreenletTree.forest
 function GreenletTree.forest() return { GreenletTree.current_tree() } end
 
 -- ---- What is said of a greenlet ----
@@ -151,10 +213,13 @@ local function draw(tree, head, below, lines, details, depth)
   end
 end
 
---- The tree as lines of text.
--- @param details true (default): with states, stacks and locals; false: without; a
---   table: what of `running_stacks`, `spawning_stacks`, `locals` is false is left out
--- @return a list of strings
+--- Draw the tree as lines of text.
+-- @function GreenletTree:format_lines
+-- @tparam[opt=true] boolean|table details false: only who is there; a table: what of
+--   `running_stacks`, `spawning_stacks` and `locals` is false in it is left out
+-- @treturn table list of strings
+-- @usage for _, line in ipairs(tree:format_lines()) do log(line) end
+-- @source gevent.util.GreenletTree.format_lines
 function GreenletTree:format_lines(details)
   local wanted = details ~= false and { running_stacks = true, spawning_stacks = true,
                                         locals = true }
@@ -168,7 +233,13 @@ function GreenletTree:format_lines(details)
   return lines
 end
 
---- The same as one string.
+--- Draw the tree as one string.
+-- @function GreenletTree:format
+-- @tparam[opt=true] boolean|table details false: only who is there; a table: what of
+--   `running_stacks`, `spawning_stacks` and `locals` is false in it is left out
+-- @treturn string
+-- @usage print(tree:format {spawning_stacks = false})
+-- @source gevent.util.GreenletTree.format
 function GreenletTree:format(details) return table.concat(self:format_lines(details), "\n") end
 
 function GreenletTree:__tostring() return self:format(false) end
@@ -177,18 +248,26 @@ function GreenletTree:__tostring() return self:format(false) end
 
 local module = { GreenletTree = GreenletTree }
 
---- What every living greenlet is doing, as a spawn tree: its state, what it waits
--- for, its stack, where it was spawned, its locals.
--- @return a list of lines
+--- Tell what every living greenlet is doing.
+-- They are drawn as a tree of who spawned whom, each with what it waits for and since when, its
+-- stack, where it was spawned, the spawn tree's table where that begins, and the fields that it has
+-- of the objects of `greenlet.local`.
+-- @function greenlet.util.format_run_info
+-- @treturn table list of lines
+-- @usage log(table.concat(greenlet.util.format_run_info(), "\n"))
+-- @source gevent.util.format_run_info
 function module.format_run_info()
   local lines = { ("*"):rep(80), "* Greenlets", ("*"):rep(80) }
   local tree = GreenletTree.current_tree():format_lines()
   return table.move(tree, 1, #tree, #lines + 1, lines)
 end
 
---- Print that.
--- @param file any object with a method `write`; default io.stderr
+--- Print what every living greenlet is doing, as of `greenlet.util.format_run_info`.
+-- @function greenlet.util.print_run_info
+-- @tparam[opt=io.stderr] file file any object with a method `write`
 -- @raise bad argument
+-- @usage greenlet.signal("USR1", greenlet.util.print_run_info)
+-- @source gevent.util.print_run_info
 function module.print_run_info(file)
   if file == nil then file = io.stderr end
   local ok, write = core.pcall(function() return file.write end)

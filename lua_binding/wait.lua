@@ -20,13 +20,34 @@ function core.unlink(object, f)
   end
 end
 
---- Wait for objects to become ready.
--- @param objects list of anything with rawlink and unlink; nil (main greenlet
---   only): until nothing is left to run
--- @param timeout seconds, a Timeout, or nil for ever
--- @param count wait for so many only
--- @return the list of the ready ones, in the order in which they became ready;
---   without objects true, or false on timeout
+--- Wait for several objects to become ready, or until nothing is left to run.
+-- Objects are greenlets, events, queues, locks: anything with the methods `rawlink` and `unlink`.
+-- An object that is listed twice counts twice; `count=0` returns `{}`. Does not take the errors of
+-- greenlets. Without objects, which only the main greenlet may ask for, it waits until nothing is
+-- left to run.
+--
+-- ```lua
+-- local function after(seconds, name) greenlet.sleep(seconds) return name end
+-- local list = {greenlet.spawn(after, 0.06, "slow"), greenlet.spawn(after, 0.02, "fast")}
+-- for g in greenlet.iwait(list) do print(g.value) end
+-- print(#greenlet.wait(list), #greenlet.wait(list, nil, 1))
+-- ```
+--
+-- ```text
+-- fast
+-- slow
+-- 2	1
+-- ```
+-- @function greenlet.wait
+-- @tparam[opt] table objects a list; nil: see above
+-- @tparam[opt] number|Timeout timeout seconds; nil: for ever
+-- @tparam[opt] integer count wait for so many only
+-- @treturn table the ready ones, in the order in which they became ready; without objects true, or
+--   false on timeout
+-- @raise bad argument: an item without `rawlink`; InvalidSwitchError: no objects, and not the main
+--   greenlet
+-- @switches yes
+-- @source gevent.wait
 function core.wait(objects, timeout, count)
   local dead = objects ~= nil and core.waiter.join(objects, timeout, count, nil, true)
   if dead then return dead end
@@ -37,8 +58,17 @@ function core.wait(objects, timeout, count)
   return core.waiter.collect(objects, timeout, count)
 end
 
---- The same as an iterator: for object in iwait(objects) do ... end.
--- Leaving the loop early unlinks the rest.
+--- Iterate over objects as they become ready.
+-- As `greenlet.wait`, but an iterator. Leaving its loop early unlinks the rest.
+-- @function greenlet.iwait
+-- @tparam table objects a list of anything with `rawlink` and `unlink`
+-- @tparam[opt] number|Timeout timeout seconds for all together; nil: for ever
+-- @tparam[opt] integer count stop after so many
+-- @treturn function for a generic `for`
+-- @raise bad argument: an item without `rawlink`
+-- @switches yes, in each round that has to wait
+-- @usage for g in greenlet.iwait(list) do print(g.value) end
+-- @source gevent.iwait
 function core.iwait(objects, timeout, count)
   core.check_time(timeout, 2, "iwait")
   core.waiter.check_count(count, 3, "iwait")
@@ -72,9 +102,28 @@ local function raise_failure(g)
   end
 end
 
---- Wait for all greenlets of a list, or for count of them.
--- @return the list of those finished, in the order in which they finished
--- @raise the first error seen, with raise_error
+--- Wait for all greenlets of a list, or for some of them.
+--
+-- ```lua
+-- greenlet.get_hub().exception_stream = false -- no reports
+-- local bad = greenlet.spawn(error, "no luck")
+-- local good = greenlet.spawn(greenlet.sleep, 0.01)
+-- print(pcall(greenlet.joinall, {good, bad}, nil, true))
+-- ```
+--
+-- ```text
+-- false	no luck
+-- ```
+-- @function greenlet.joinall
+-- @tparam table list of greenlets, or anything that `greenlet.wait` takes
+-- @tparam[opt] number|Timeout timeout seconds; nil: for ever
+-- @tparam[opt=false] boolean raise_error raise the first error seen, and
+--   [take](failures.md#who-takes-an-error) it
+-- @tparam[opt] integer count wait for so many only
+-- @treturn table those finished, in the order in which they finished
+-- @raise bad argument; the first error, with *raise_error*
+-- @switches yes
+-- @source gevent.joinall
 function core.joinall(list, timeout, raise_error, count)
   local each = raise_error and raise_failure or nil
   local dead = core.waiter.join(list, timeout, count, each, true)
@@ -86,9 +135,16 @@ function core.joinall(list, timeout, raise_error, count)
 end
 
 --- Kill every greenlet of a list, raw ones too.
--- @param exception as for g:kill
--- @param block wait until all are dead (default true)
--- @raise Timeout when the timeout expires first
+-- If the list holds the current greenlet, that one goes last.
+-- @function greenlet.killall
+-- @tparam table list of greenlets
+-- @tparam[opt=GreenletExit] any exception as for `Greenlet:kill`
+-- @tparam[opt=true] boolean block wait until all are dead
+-- @tparam[opt] number|Timeout timeout seconds to wait at most; nil: for ever
+-- @raise Timeout when the timeout expires first; bad argument: an item that is no greenlet
+-- @switches with *block*
+-- @usage greenlet.killall(workers)
+-- @source gevent.killall
 function core.killall(list, exception, block, timeout)
   if type(list) ~= "table" then
     core.argerror(1, "killall", "list expected, got " .. core.typename(list))

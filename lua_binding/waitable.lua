@@ -1,4 +1,4 @@
---- Links to events, locks and whatever else becomes ready more than once.
+-- Links to events, locks and whatever else becomes ready more than once.
 
 local core = ...
 local Waitable = core.Waitable
@@ -41,7 +41,7 @@ function tell(object)
   end
 end
 
---- The object is ready, or was: all links that it has now are to be told.
+-- The object is ready, or was: all links that it has now are to be told.
 function core.links_due(object)
   local list = core.kept(object).links
   list.due = list.serial
@@ -54,9 +54,23 @@ local function check_self(self, name)
   end
 end
 
---- Call f(object) in the hub, once, when the object is ready; soon, if it is.
--- @param f callable; it must not block
--- @raise bad argument when f is not callable
+--- Have `f(object)` called in the hub, once, when the object is ready; soon, if it is.
+-- Ready are: an Event when it is set, an AsyncResult when it has a result, a lock when a permit
+-- is free and nobody waits for it, a queue or channel when a get would not wait. An error in *f* is
+-- reported and does not stop other links. It is what `greenlet.wait`, `greenlet.iwait` and
+-- `greenlet.select` use.
+-- @function Event:rawlink
+-- @function AsyncResult:rawlink
+-- @function Semaphore:rawlink
+-- @function RLock:rawlink
+-- @function DummySemaphore:rawlink
+-- @function Queue:rawlink
+-- @function SimpleQueue:rawlink
+-- @function Channel:rawlink
+-- @tparam function f what to call; it must not wait
+-- @raise bad argument when *f* is not callable
+-- @usage opened:rawlink(function() greenlet.spawn(serve) end)
+-- @source gevent.event.Event.rawlink
 function Waitable:rawlink(f)
   check_self(self, "rawlink")
   if not core.callable(f) then
@@ -76,7 +90,19 @@ function Waitable:rawlink(f)
   if core.waitable_ready(self) then core.links_due(self) end
 end
 
---- Remove one link to f; no effect if there is none. f is not called any more.
+--- Remove one link to *f*, which is not called from then on, even when notification has begun.
+-- No effect if there is none.
+-- @function Event:unlink
+-- @function AsyncResult:unlink
+-- @function Semaphore:unlink
+-- @function RLock:unlink
+-- @function DummySemaphore:unlink
+-- @function Queue:unlink
+-- @function SimpleQueue:unlink
+-- @function Channel:unlink
+-- @tparam function f what was given to `rawlink`
+-- @usage opened:unlink(notify)
+-- @source gevent.event.Event.unlink
 function Waitable:unlink(f)
   check_self(self, "unlink")
   local list = core.kept(self).links

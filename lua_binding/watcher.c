@@ -12,6 +12,22 @@
 
 const char watcher_kind_tag;
 
+/*** What tells of events outside: the base of all watchers.
+ * The loop's constructors make them, active only when they are started. `local w <close> = ...`
+ * closes one at the end of a scope. Not only can a watcher call a function:
+ * `greenlet.get_hub():wait(w)` waits for its next event.
+ * @class watcher
+ * @within loop
+ * @order start stop close
+ * @tfield boolean watcher.active it is started and not stopped
+ * @tfield boolean watcher.pending its event has happened and is not told
+ * @tfield boolean watcher.ref it keeps the program running while it is active; assignable
+ * @tfield integer watcher.priority -2 to 2; assignable while it is not active
+ * @tfield function watcher.callback what it calls, nil when not active; assignable
+ * @tfield table watcher.args the arguments of that, with `n`, nil when not active
+ * @tfield loop watcher.loop the hub's loop
+ * @source gevent.core.watcher
+ */
 static const char *const kind_names[] = {"io",    "timer", "signal",  "child", "stat",
                                          "async", "idle",  "prepare", "check", "fork"};
 
@@ -140,7 +156,15 @@ static void start(lua_State *L, struct l_watcher *watcher, int (*how)(struct wat
   luaL_error(L, "cannot start the watcher: %s", strerror(-result));
 }
 
-/*** Start calling f(...) at each event; an active one changes its function. */
+/*** Have `f(...)` called in the hub at each event.
+ * It must not wait there: `greenlet.spawn`, say, is a good *f*. An active one changes its function.
+ * @function watcher:start
+ * @tparam function f any callable
+ * @tparam any ... its arguments
+ * @raise an error for a closed watcher, a bad descriptor, a pid that is no child
+ * @switches no
+ * @source gevent.core.watcher.start
+ */
 static int l_watcher_start(lua_State *L) {
   start(L, self(L), watcher_start);
   return 0;
@@ -154,6 +178,11 @@ static void stop(lua_State *L, struct l_watcher *watcher) {
   lua_setiuservalue(L, 1, UV_CALLBACK);
 }
 
+/*** Stop it; it may be started again.
+ * @function watcher:stop
+ * @switches no
+ * @source gevent.core.watcher.stop
+ */
 static int l_watcher_stop(lua_State *L) {
   struct l_watcher *watcher = l_check_watcher(L, 1);
   if (watcher->rt->started)
@@ -161,6 +190,11 @@ static int l_watcher_stop(lua_State *L) {
   return 0;
 }
 
+/*** Stop it for good.
+ * @function watcher:close
+ * @switches no
+ * @source gevent.core.watcher.close
+ */
 static int l_watcher_close(lua_State *L) {
   struct l_watcher *watcher = l_check_watcher(L, 1);
   if (!watcher->rt->started)
@@ -170,11 +204,24 @@ static int l_watcher_close(lua_State *L) {
   return 0;
 }
 
+/*** Start a repeating timer, or restart it, to expire in `repeat_` seconds.
+ * @function timer:again
+ * @tparam function f any callable
+ * @tparam any ... its arguments
+ * @switches no
+ * @source gevent.core.timer.again
+ */
 static int l_timer_again(lua_State *L) {
   start(L, self_of(L, WATCHER_TIMER), watcher_again);
   return 0;
 }
 
+/*** Make its event happen.
+ * Safe from signal handlers and other threads. No effect on one that is not active.
+ * @function async:send
+ * @switches no
+ * @source gevent.core.async.send
+ */
 static int l_async_send(lua_State *L) {
   struct l_watcher *watcher = self_of(L, WATCHER_ASYNC);
   if (watcher->watcher.active)
@@ -417,6 +464,27 @@ static int finish(lua_State *L, struct l_watcher *watcher, int idx) {
   return 1;
 }
 
+/*** A watcher that tells when a descriptor can be read or written.
+ * @class io
+ * @within loop
+ * @super watcher
+ * @tfield integer io.fd the descriptor
+ * @tfield string io.events `"r"`, `"w"` or `"rw"`
+ * @source gevent.core.io
+ */
+
+/*** Make a watcher of a descriptor: it can be read, or written.
+ * @function loop:io
+ * @tparam integer fd an open descriptor
+ * @tparam string events `"r"`, `"w"` or `"rw"`
+ * @tparam[opt=true] boolean ref while active it keeps the program running
+ * @tparam[opt=0] integer priority -2 to 2
+ * @treturn io
+ * @raise bad argument
+ * @switches no
+ * @usage local input <close> = loop:io(0, "r")
+ * @source gevent.core.loop.io
+ */
 static int l_loop_io(lua_State *L) {
   static const char *const names[] = {"r", "w", "rw", NULL};
   static const int masks[] = {EV_READ, EV_WRITE, EV_READ | EV_WRITE};
@@ -429,6 +497,27 @@ static int l_loop_io(lua_State *L) {
   return finish(L, watcher, 4);
 }
 
+/*** A watcher that tells when time has passed.
+ * @class timer
+ * @within loop
+ * @super watcher
+ * @tfield number timer.after seconds from the start to the event
+ * @tfield number timer.repeat_ seconds between events, or 0; assignable
+ * @source gevent.core.timer
+ */
+
+/*** Make a watcher of time.
+ * @function loop:timer
+ * @tparam number after seconds from its start to its event
+ * @tparam[opt=0] number repeat_ seconds from each event to the next; 0: there is one
+ * @tparam[opt=true] boolean ref while active it keeps the program running
+ * @tparam[opt=0] integer priority -2 to 2
+ * @treturn timer
+ * @raise bad argument: negative seconds
+ * @switches no
+ * @usage local timer <close> = loop:timer(0.5, 0.5)
+ * @source gevent.core.loop.timer
+ */
 static int l_loop_timer(lua_State *L) {
   double after = l_check_seconds(L, 2);
   double repeat = lua_isnoneornil(L, 3) ? 0 : l_check_seconds(L, 3);
@@ -438,6 +527,25 @@ static int l_loop_timer(lua_State *L) {
   return finish(L, watcher, 4);
 }
 
+/*** A watcher that tells of a signal.
+ * Usually `greenlet.signal` is what one wants.
+ * @class signal
+ * @within loop
+ * @super watcher
+ * @tfield integer signal.signum the signal's number
+ * @source gevent.core.signal
+ */
+
+/*** Make a watcher of a signal.
+ * @function loop:signal
+ * @tparam integer number of the signal
+ * @tparam[opt=true] boolean ref while active it keeps the program running
+ * @tparam[opt=0] integer priority -2 to 2
+ * @treturn signal
+ * @raise bad argument: no signal that can be watched
+ * @switches no
+ * @source gevent.core.loop.signal
+ */
 static int l_loop_signal(lua_State *L) {
   lua_Integer number = luaL_checkinteger(L, 2);
   lua_settop(L, 4);
@@ -448,6 +556,26 @@ static int l_loop_signal(lua_State *L) {
   return finish(L, watcher, 3);
 }
 
+/*** A watcher that tells of the end of a child process.
+ * @class child
+ * @within loop
+ * @super watcher
+ * @tfield integer child.pid the process
+ * @tfield integer child.rpid the same once it has ended, 0 before
+ * @tfield integer child.rstatus its status as waitpid(2) gives it, 0 before
+ * @source gevent.core.child
+ */
+
+/*** Make a watcher of a child process: it ends.
+ * @function loop:child
+ * @tparam integer pid of a child of this process
+ * @tparam[opt=true] boolean ref while active it keeps the program running
+ * @tparam[opt=0] integer priority -2 to 2
+ * @treturn child
+ * @raise bad argument; `start` raises an error if the pid is no child
+ * @switches no
+ * @source gevent.core.loop.child
+ */
 static int l_loop_child(lua_State *L) {
   lua_Integer pid = luaL_checkinteger(L, 2);
   luaL_argcheck(L, pid > 0 && pid <= INT_MAX, 2, "pid out of range");
@@ -457,6 +585,31 @@ static int l_loop_child(lua_State *L) {
   return finish(L, watcher, 3);
 }
 
+/*** A watcher that tells of changes of a file.
+ * @class stat
+ * @within loop
+ * @super watcher
+ * @tfield table stat.attr what stat(2) says of it now: `dev`, `ino`, `mode`, `nlink`, `uid`, `gid`,
+ *   `size`, `atime`, `mtime`, `ctime`; nil for no file
+ * @tfield table stat.prev the same, before the last change
+ * @tfield string stat.path of the file
+ * @tfield number stat.interval seconds between two looks
+ * @source gevent.core.stat
+ */
+
+/*** Make a watcher of a file: it changes, appears or goes.
+ * @function loop:stat
+ * @tparam string path of the file
+ * @tparam[opt=0] number interval seconds between two looks, where they are needed; 0: libev's
+ *   choice
+ * @tparam[opt=true] boolean ref while active it keeps the program running
+ * @tparam[opt=0] integer priority -2 to 2
+ * @treturn stat
+ * @raise bad argument
+ * @switches no
+ * @usage local change <close> = loop:stat("/var/log/messages")
+ * @source gevent.core.loop.stat
+ */
 static int l_loop_stat(lua_State *L) {
   size_t length;
   const char *path = luaL_checklstring(L, 2, &length);
@@ -477,10 +630,57 @@ static int make_plain(lua_State *L, enum watcher_kind kind) {
   return finish(L, watcher, 2);
 }
 
+/*** A watcher whose event comes from another thread or a signal handler.
+ * @class async
+ * @within loop
+ * @super watcher
+ * @source gevent.core.async
+ */
+
+/*** Make a watcher whose event is a call of its `send`.
+ * @function loop:async
+ * @tparam[opt=true] boolean ref while active it keeps the program running
+ * @tparam[opt=0] integer priority -2 to 2
+ * @treturn async
+ * @switches no
+ * @source gevent.core.loop.async
+ */
 static int l_loop_async(lua_State *L) { return make_plain(L, WATCHER_ASYNC); }
+/*** Make a watcher that tells, in each turn of the loop, that nothing else is pending.
+ * @function loop:idle
+ * @tparam[opt=true] boolean ref while active it keeps the program running
+ * @tparam[opt=0] integer priority -2 to 2
+ * @treturn watcher
+ * @switches no
+ * @source gevent.core.loop.idle
+ */
 static int l_loop_idle(lua_State *L) { return make_plain(L, WATCHER_IDLE); }
+/*** Make a watcher that tells that the loop is about to poll for events.
+ * @function loop:prepare
+ * @tparam[opt=true] boolean ref while active it keeps the program running
+ * @tparam[opt=0] integer priority -2 to 2
+ * @treturn watcher
+ * @switches no
+ * @source gevent.core.loop.prepare
+ */
 static int l_loop_prepare(lua_State *L) { return make_plain(L, WATCHER_PREPARE); }
+/*** Make a watcher that tells that the loop has polled for events.
+ * @function loop:check
+ * @tparam[opt=true] boolean ref while active it keeps the program running
+ * @tparam[opt=0] integer priority -2 to 2
+ * @treturn watcher
+ * @switches no
+ * @source gevent.core.loop.check
+ */
 static int l_loop_check(lua_State *L) { return make_plain(L, WATCHER_CHECK); }
+/*** Make a watcher that tells that the process is a forked child.
+ * @function loop:fork
+ * @tparam[opt=true] boolean ref while active it keeps the program running
+ * @tparam[opt=0] integer priority -2 to 2
+ * @treturn watcher
+ * @switches no
+ * @source gevent.core.loop.fork
+ */
 static int l_loop_fork(lua_State *L) { return make_plain(L, WATCHER_FORK); }
 
 /* ---- Classes ---- */

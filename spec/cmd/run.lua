@@ -118,14 +118,15 @@ end
 -- @tparam string program its path
 -- @tparam table case `e` (code for -e), `script` (contents of t.lua, which is run),
 -- or neither; then `args` (a list); or `shell` instead of them all (a script for sh).
--- `stdin` (a string), `env` (a table), `files` (contents by name).
+-- `stdin` (a string), `env` (a table), `files` (contents by name), `seconds` (how long it may take).
 -- @treturn table stdout, stderr, status (128 + n for signal n)
 function run.program(program, case)
   local directory, streams = run.directory(), run.directory()
   write_files(case, directory)
   write(streams .. "/in", case.stdin or "")
   local status = sh(("%s; cd %s && timeout %d %s <%s/in >%s/out 2>%s/err"):format(
-    exports(case, bin_of(program)), directory, SECONDS, command(case), streams, streams, streams))
+    exports(case, bin_of(program)), directory, case.seconds or SECONDS, command(case), streams,
+    streams, streams))
   return { stdout = read(streams .. "/out"), stderr = read(streams .. "/err"), status = status }
 end
 
