@@ -5,7 +5,13 @@ local core = ...
 local Event, AsyncResult = core.Event, core.AsyncResult
 local set, wait, is_set = Event.set, Event.wait, Event.is_set
 
+--- Event([name]): a flag, not set at first.
+function Event:init(name) core.set_name(self, name, 1, "Event") end
+
 -- ---- AsyncResult ----
+
+--- AsyncResult([name]): without a result at first.
+function AsyncResult:init(name) core.set_name(self, name, 1, "AsyncResult") end
 
 -- In C it is a flag, as an Event. What came of it is core.kept(self).outcome:
 -- {n = how many values, values ...} or {failed = true, error, traceback}.

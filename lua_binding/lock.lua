@@ -49,35 +49,44 @@ local function permits(value, class)
   return value
 end
 
---- Semaphore([value=1]): so many permits, to be had in the order of asking.
-function Semaphore:init(value)
+--- Semaphore([value=1 [, name]]): so many permits, to be had in the order of asking.
+function Semaphore:init(value, name)
   core.make_lock(self, permits(value, "Semaphore"))
+  core.set_name(self, name, 2, "Semaphore")
 end
 Semaphore.hold, Semaphore.with = hold, with
 
---- BoundedSemaphore([value=1]): one that must not be released too often.
+--- BoundedSemaphore([value=1 [, name]]): one that must not be released too often.
 local BoundedSemaphore = Semaphore:extend("BoundedSemaphore")
-function BoundedSemaphore:init(value)
+function BoundedSemaphore:init(value, name)
   core.make_lock(self, permits(value, "BoundedSemaphore"), true)
+  core.set_name(self, name, 2, "BoundedSemaphore")
 end
 
---- Lock(): one permit.
+--- Lock([name]): one permit. For who replaces another semaphore by it, also Lock(1, name).
 local Lock = BoundedSemaphore:extend("Lock")
-function Lock:init(value)
+Lock.__new = core.new_lock
+function Lock:init(value, name)
+  local first = type(value) == "string" and name == nil
+  if first then value, name = nil, value end
   if value ~= nil and value ~= 1 then core.argerror(1, "Lock", "a Lock has one permit") end
-  BoundedSemaphore.init(self, 1)
+  core.make_lock(self, 1, true)
+  core.set_name(self, name, first and 1 or 2, "Lock")
 end
 
---- RLock(): whoever has it may acquire it again, and must release it as often.
+--- RLock([name]): whoever has it may acquire it again, and must release it as often.
+function RLock:init(name) core.set_name(self, name, 1, "RLock") end
 RLock.hold, RLock.with = hold, with
 
 -- ---- DummySemaphore ----
 
---- DummySemaphore(): may be acquired any number of times, by all at once.
+--- DummySemaphore([value [, name]]): may be acquired any number of times, by all at once.
 local DummySemaphore = core.Waitable:extend("DummySemaphore")
 DummySemaphore.__new = Semaphore.__new
 DummySemaphore.counter = 1
 DummySemaphore.hold, DummySemaphore.with = hold, with
+
+function DummySemaphore:init(_, name) core.set_name(self, name, 2, "DummySemaphore") end
 
 function DummySemaphore.acquire(_, _, timeout)
   core.check_time(timeout, 2, "acquire")

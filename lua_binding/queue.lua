@@ -13,11 +13,12 @@ core.StopIteration = core.Exception:extend("StopIteration")
 --- A queue that has no limit.
 -- @param maxsize must be nil
 -- @param items list of what is in it from the start
-function UnboundQueue:init(maxsize, items)
+-- @param name string, for reports
+function UnboundQueue:init(maxsize, items, name)
   if maxsize ~= nil then
     core.argerror(1, "UnboundQueue", "nil expected, got " .. core.typename(maxsize))
   end
-  Queue.init(self, nil, items)
+  Queue.init(self, nil, items, name)
 end
 
 -- ---- PriorityQueue ----
@@ -74,14 +75,16 @@ end
 -- @param items list of what is in it from the start
 -- @param less function(a, b): must a leave before b? By default a < b, lists by their
 --   first elements.
-function PriorityQueue:init(maxsize, items, less)
+-- @param name string, for reports; as with other queues it may be the third argument
+function PriorityQueue:init(maxsize, items, less, name)
+  if type(less) == "string" and name == nil then less, name = nil, less end
   if less ~= nil and not core.callable(less) then
     core.argerror(3, "PriorityQueue", "function expected, got " .. core.typename(less))
   end
   if items ~= nil and type(items) ~= "table" then
     core.argerror(2, "PriorityQueue", "table expected, got " .. core.typename(items))
   end
-  Queue.init(self, maxsize)
+  Queue.init(self, maxsize, nil, name)
   core.sorted_by(self, less)
   if not items then return end
   self.maxsize = nil

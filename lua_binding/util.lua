@@ -177,6 +177,28 @@ function GreenletTree:__tostring() return self:format(false) end
 
 local module = { GreenletTree = GreenletTree }
 
+--- List what each waiting greenlet waits for, and who could end it.
+-- It is kept by what is waited for, not guessed. The list has a table for each greenlet that waits,
+-- the main greenlet first if it does:
+--
+-- - `greenlet`; `what`: "lock", "semaphore", "event", "result", "queue get", "queue put",
+--   "queue peek", "queue join", "channel get", "channel put", "join", "joinall", "wait", "select",
+--   "scope", "pool", "sleep", "io", "signal", "child", "loop", "switch" ...
+-- - `object`: what it waits for, an object or a list of objects; `name`: the same as text, like
+--   `lock "A"` or `Lock made at bank.lua:3`; `cases` of a select, each with `kind`, `object`, `name`
+-- - `holders`: a list of those who could end it, as far as that is known: of a lock or semaphore who
+--   has acquired it, with `where`; of a join those who have yet to die; of a scope its children;
+--   each is a table with `greenlet`, or with `dead`, the name of one that died with it in its hands.
+--   `holders.others` counts those of a semaphore who are not known
+-- - `where`, "bank.lua:31", and `["in"]`, the function's name; `since`: the seconds it has waited
+-- - `timeout`: the seconds after which a timer ends the wait, if one does; `ends_by`: "timer" or "io"
+--   if something outside may end it, else nil
+-- @function greenlet.util.waits
+-- @treturn table
+-- @switches no
+-- @usage for _, wait in ipairs(greenlet.util.waits()) do print(wait.greenlet, wait.name, wait.where) end
+function module.waits() return core.waits.all() end
+
 --- What every living greenlet is doing, as a spawn tree: its state, what it waits
 -- for, its stack, where it was spawned, its locals.
 -- @return a list of lines
