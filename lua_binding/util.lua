@@ -85,6 +85,10 @@ local function state(g)
   return what and ("waits for %s   at %s   for %.1f s"):format(what, where, seconds)
 end
 
+-- By what a greenlet "waits" for when it does not wait. The hub's is nothing.
+local states = { ["its start"] = "new", ["its turn"] = "ready", switch = "suspended",
+                 nothing = "suspended" }
+
 -- The lines of a traceback, but for its heading and for those of who asks.
 local function frames(text)
   local lines = {}
@@ -198,6 +202,29 @@ local module = { GreenletTree = GreenletTree }
 -- @switches no
 -- @usage for _, wait in ipairs(greenlet.util.waits()) do print(wait.greenlet, wait.name, wait.where) end
 function module.waits() return core.waits.all() end
+
+--- Tell what one greenlet is doing.
+-- The fields of the table: `greenlet`; `state`, one of "running", "ready" (for its turn),
+-- "new" (not begun), "waiting", "suspended" (it switched to another), "dead"; `what`, the text of
+-- what it waits for, if it does; `where`, its innermost line of a script, as `file:line: in ...`,
+-- and `seconds`, how long it has waited, if it is scheduled or has begun; `spawned_at`, a place,
+-- or nil.
+-- @function greenlet.util.describe
+-- @tparam greenlet g any greenlet, the hub too
+-- @treturn table what is told above
+-- @raise bad argument
+-- @usage print(greenlet.util.describe(g).what)
+function module.describe(g)
+  if not core.greenlet:class_of(g) then
+    core.argerror(1, "describe", "greenlet expected, got " .. core.typename(g))
+  end
+  if g.dead then return { greenlet = g, state = "dead" } end
+  local what, where, seconds, spawned_at = core.describe(g)
+  local state_name = what == nil and "new" or g == core.getcurrent() and "running"
+    or states[what] or "waiting"
+  return { greenlet = g, state = state_name, what = state_name == "waiting" and what or nil,
+           where = where, seconds = seconds, spawned_at = spawned_at }
+end
 
 --- What every living greenlet is doing, as a spawn tree: its state, what it waits
 -- for, its stack, where it was spawned, its locals.
