@@ -165,7 +165,8 @@ static void give(lua_State *L, int idx, struct l_lock *lock) {
   }
   lock->counter++;
   waitlist_wake_all(&lock->watchers);
-  l_tell_links(L, idx);
+  if (lock->waitable.linked)
+    l_tell_links(L, idx);
 }
 
 bool l_take_permit(lua_State *L, int idx) {
@@ -203,8 +204,12 @@ static int acquired(lua_State *L, int status, lua_KContext context) {
 static int l_lock_acquire(lua_State *L) {
   struct l_lock *lock = l_check_living(L, &lock_type);
   struct runtime *rt = lock->waitable.rt;
-  bool block = lua_isnoneornil(L, 2) || lua_toboolean(L, 2);
-  struct l_time time = l_check_time(L, 3);
+  bool block = true;
+  struct l_time time = {.seconds = -1};
+  if (lua_gettop(L) != 1) {
+    block = lua_isnoneornil(L, 2) || lua_toboolean(L, 2);
+    time = l_check_time(L, 3);
+  }
   struct pair *pair = come(L, rt);
   bool taken = take(lock, pair);
   if (!taken && block) {

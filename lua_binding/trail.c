@@ -43,10 +43,9 @@ void l_trail_forget(struct runtime *rt) {
   lua_rawseti(rt->store, CANARIES, CANARY);
 }
 
+/* It is the only one in its table. */
 static bool canary_lives(lua_State *store) {
-  bool lives = lua_rawgeti(store, CANARIES, CANARY) != LUA_TNIL;
-  lua_pop(store, 1);
-  return lives;
+  return lua_rawlen(store, CANARIES) >= CANARY;
 }
 
 /*
