@@ -88,12 +88,12 @@ static void note(struct l_lock *lock, struct pair *pair) {
   pair->permits++;
 }
 
-static void forget(struct l_lock *lock, unsigned i) {
-  struct pair *pair = l_find_owner(lock->waitable.rt, lock->holds[i].owner);
+/* `pair` is whose hold it is, NULL if that one is dead. */
+static void forget(struct l_lock *lock, unsigned i, struct pair *pair) {
   if (pair)
     pair->permits--;
-  lock->held--;
-  memmove(&lock->holds[i], &lock->holds[i + 1], (lock->held - i) * sizeof *lock->holds);
+  if (i < --lock->held)
+    memmove(&lock->holds[i], &lock->holds[i + 1], (lock->held - i) * sizeof *lock->holds);
 }
 
 /*
@@ -106,17 +106,17 @@ COLD static void release_for_others(struct l_lock *lock) {
     return;
   }
   while (lock->held > 0)
-    forget(lock, 0);
+    forget(lock, 0, l_find_owner(lock->waitable.rt, lock->holds[0].owner));
   lock->foreign = true;
   if (lock->bound != 1)
     lock->room = 0;
 }
 
 /* The greenlet gives a permit back: the last that it took. */
-static void drop(struct l_lock *lock, const struct pair *pair) {
+static void drop(struct l_lock *lock, struct pair *pair) {
   for (unsigned i = lock->held; i-- > 0;)
     if (lock->holds[i].owner == pair->owner) {
-      forget(lock, i);
+      forget(lock, i, pair);
       return;
     }
   release_for_others(lock);
