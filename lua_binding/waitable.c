@@ -148,8 +148,7 @@ static int core_set_name(lua_State *L) {
   return set_name(L);
 }
 
-/* Text in quotes, with nothing in it that would disturb a terminal. */
-static void push_quoted(lua_State *L, const char *text, size_t length) {
+void l_push_quoted(lua_State *L, const char *text, size_t length) {
   luaL_Buffer quoted;
   luaL_buffinit(L, &quoted);
   luaL_addchar(&quoted, '"');
@@ -178,7 +177,7 @@ void l_push_shown_name(lua_State *L, int idx) {
   size_t length;
   const char *text = lua_tolstring(L, -1, &length);
   lua_pushliteral(L, " ");
-  push_quoted(L, text, length);
+  l_push_quoted(L, text, length);
   lua_concat(L, 2);
   lua_replace(L, -3);
   lua_pop(L, 1);
@@ -188,14 +187,6 @@ void l_push_shown_name(lua_State *L, int idx) {
 static int core_name_of(lua_State *L) {
   l_unhide(L, 1);
   l_get_private(L, 1, &name_key);
-  return 1;
-}
-
-/* core.quoted(text) */
-static int core_quoted(lua_State *L) {
-  size_t length;
-  const char *text = luaL_checklstring(L, 1, &length);
-  push_quoted(L, text, length);
   return 1;
 }
 
@@ -277,7 +268,6 @@ void l_open_waitable(lua_State *L, struct runtime *rt) {
                                        {"state_text", core_state_text},
                                        {"set_name", core_set_name},
                                        {"name_of", core_name_of},
-                                       {"quoted", core_quoted},
                                        {"made_at", core_made_at},
                                        {NULL, NULL}};
   static const luaL_Reg getters[] = {{"name", get_name}, {NULL, NULL}};

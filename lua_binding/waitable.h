@@ -78,6 +78,9 @@ void l_tell_links(lua_State *L, int idx);
 bool l_take_permit(lua_State *L, int idx);
 void l_give_permit(lua_State *L, int idx);
 
+/* Push text in quotes, with nothing in it that would disturb a terminal. */
+void l_push_quoted(lua_State *L, const char *text, size_t length);
+
 /* Push ` "name"` of the object at idx as text to show; "" if it has none. */
 void l_push_shown_name(lua_State *L, int idx);
 

@@ -12,8 +12,8 @@
 #include "lua_binding/select.h"
 #include "lua_binding/watcher.h"
 
-/* Where the fields are set. */
-enum { FACTS = 2 };
+/* Of core.wait_of: the fields are set in FACTS. */
+enum { NAMES = 3, FACTS };
 
 /* Push argument n of the function in which the greenlet waits; nil without one. */
 static void push_argument(lua_State *L, const struct pair *pair, int n) {
@@ -55,14 +55,95 @@ static void set_times(lua_State *L, const struct greenlet *g) {
 
 /* ---- Where ---- */
 
+/* Is the value on top of the thread (popped) this function? */
+static bool pop_is(lua_State *thread, const void *function) {
+  bool is = lua_isfunction(thread, -1) && lua_topointer(thread, -1) == function;
+  lua_pop(thread, 1);
+  return is;
+}
+
+/* The name of a variable of that frame which has the function, or NULL. */
+static const char *name_in_frame(lua_State *thread, lua_Debug *ar, const void *function) {
+  const char *name;
+  for (int n = 1; (name = lua_getlocal(thread, ar, n)); n++)
+    if (pop_is(thread, function))
+      return *name == '(' ? NULL : name;
+  lua_getinfo(thread, "f", ar);
+  for (int n = 1; (name = lua_getupvalue(thread, -1, n)); n++)
+    if (pop_is(thread, function))
+      break;
+  lua_pop(thread, 1);
+  return name && *name ? name : NULL;
+}
+
+/* Push the key of the global variable that has it, if there is one. */
+static bool push_global(lua_State *L, const void *function) {
+  lua_pushglobaltable(L);
+  for (lua_pushnil(L); lua_next(L, -2);)
+    if (pop_is(L, function) && lua_type(L, -1) == LUA_TSTRING) {
+      lua_remove(L, -2);
+      return true;
+    }
+  lua_pop(L, 1);
+  return false;
+}
+
+/*
+ * What has been spawned was not called by a name; so look for a variable, as who
+ * reads the script would: a global one, or one of a function that is under way.
+ */
+static void push_variable(lua_State *L, lua_State *thread, lua_Debug *ar) {
+  enum { MOST_LEVELS = 20 };
+  struct runtime *rt = l_find_runtime(L);
+  lua_State *threads[] = {thread, l_innermost(&rt->main_pair)};
+  lua_getinfo(thread, "f", ar);
+  const void *function = lua_topointer(thread, -1);
+  lua_pop(thread, 1);
+  if (push_global(L, function))
+    return;
+  for (int i = 0; i < 2; i++) {
+    lua_Debug frame;
+    const char *name = NULL;
+    if (!lua_checkstack(threads[i], LUA_MINSTACK))
+      continue;
+    for (int level = 0; !name && level < MOST_LEVELS && lua_getstack(threads[i], level, &frame);
+         level++)
+      name = name_in_frame(threads[i], &frame, function);
+    if (name) {
+      lua_pushstring(L, name);
+      return;
+    }
+  }
+  lua_pushfstring(L, "function <%s:%d>", ar->short_src, ar->linedefined);
+}
+
+/* Push what the function of that frame is called; the table at NAMES, if it is one,
+ * keeps what was found for the next. */
 static void push_function(lua_State *L, lua_State *thread, lua_Debug *ar) {
   lua_getinfo(thread, "n", ar);
-  if (*ar->what == 'm')
+  if (*ar->what == 'm') {
     lua_pushliteral(L, "main chunk");
-  else if (ar->name && *ar->namewhat && *ar->name != '?')
+    return;
+  }
+  if (ar->name && *ar->namewhat && *ar->name != '?') {
     lua_pushstring(L, ar->name);
-  else
-    lua_pushfstring(L, "function <%s:%d>", ar->short_src, ar->linedefined);
+    return;
+  }
+  bool keeps = lua_istable(L, NAMES);
+  lua_pushfstring(L, "%s:%d", ar->short_src, ar->linedefined);
+  if (keeps && (lua_pushvalue(L, -1), lua_rawget(L, NAMES)) != LUA_TNIL) {
+    lua_remove(L, -2);
+    return;
+  }
+  lua_settop(L, FACTS + 1);
+  push_variable(L, thread, ar);
+  if (keeps) {
+    lua_pushvalue(L, -1);
+    lua_insert(L, -3);
+    lua_rawset(L, NAMES);
+  } else {
+    lua_remove(L, -2);
+  }
 }
 
 static void set_place(lua_State *L, const struct pair *pair) {
@@ -148,8 +229,9 @@ static bool rests(const struct greenlet *g) {
 }
 
 /*
- * core.wait_of(g [, even_if_over]): what a greenlet waits for, nil if it does not
- * wait; with even_if_over that which has just ended counts. A table: `verb`, the
+ * core.wait_of(g [, even_if_over [, names]]): what a greenlet waits for, nil if it does
+ * not wait; with even_if_over that which has just ended counts; the table names is for
+ * more calls to come. A table: `verb`, the
  * text that struct wait has; `object`, `targets`, or `cases` and `links`; of a watcher
  * the text `watcher`; of a wait for links `text`, and as object what the Lua part
  * gave; `where`, `in`, `since`, `timeout`; `raw`: it rests in a switch.
@@ -160,7 +242,7 @@ static int core_wait_of(lua_State *L) {
   if (!pair || !(rests(pair->g) || over))
     return 0;
   luaL_checkstack(L, LUA_MINSTACK, NULL);
-  lua_settop(L, 1);
+  lua_settop(L, NAMES);
   lua_createtable(L, 0, 8);
   if (pair == l_current(l_rt(pair)))
     pair->at = L; /* where it waited may be gone */
@@ -190,10 +272,19 @@ static int core_label(lua_State *L) {
   return 1;
 }
 
+/* core.quoted(text) */
+static int core_quoted(lua_State *L) {
+  size_t length;
+  const char *text = luaL_checklstring(L, 1, &length);
+  l_push_quoted(L, text, length);
+  return 1;
+}
+
 void l_open_waits(lua_State *L, struct runtime *rt) {
   static const luaL_Reg functions[] = {{"wait_of", core_wait_of},
                                        {"spawned_at", core_spawned_at},
                                        {"label", core_label},
+                                       {"quoted", core_quoted},
                                        {NULL, NULL}};
   lua_rawgeti(L, LUA_REGISTRYINDEX, rt->core_ref);
   l_functions(L, rt, functions);

@@ -95,7 +95,8 @@ end
 kinds["join of"] = function(edge, g)
   edge.what = "join"
   edge.holders = living { g }
-  edge.text = "join of " .. core.label(g)
+  edge.text = g == edge.greenlet and "its own end" or "join of " .. core.label(g)
+  if not g.started and not g.dead then edge.text = edge.text .. ", which was not started" end
 end
 
 local function text_of_many(list)
@@ -165,8 +166,9 @@ end
 
 --- What a greenlet waits for, as greenlet.util.waits lists it; nil if it does not wait.
 -- @param even_if_over what it has just waited for counts as well
-function waits.edge(g, even_if_over)
-  local facts = core.wait_of(g, even_if_over)
+-- @param names a table for many calls in a row: names of functions that were found
+function waits.edge(g, even_if_over, names)
+  local facts = core.wait_of(g, even_if_over, names)
   if not facts then return nil end
   local edge = {
     greenlet = g, object = facts.object, holders = {}, since = facts.since,
@@ -187,9 +189,11 @@ end
 
 --- All greenlets that wait, the main greenlet first if it does.
 -- @return a list of edges
-function waits.all()
-  local list = { waits.edge(core.main()) }
-  for _, g in ipairs(core.greenlets()) do list[#list + 1] = waits.edge(g) end
+-- @param even_if_over what the main greenlet has just waited for counts as well
+function waits.all(even_if_over)
+  local names = {}
+  local list = { waits.edge(core.main(), even_if_over, names) }
+  for _, g in ipairs(core.greenlets()) do list[#list + 1] = waits.edge(g, false, names) end
   return list
 end
 
