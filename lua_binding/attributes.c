@@ -157,6 +157,20 @@ int l_get_name(lua_State *L) {
   return 1;
 }
 
+/* Unlike g.name this leaves no trace. */
+void l_push_label(lua_State *L, int idx) {
+  struct handle *handle = lua_touserdata(L, idx);
+  idx = lua_absindex(L, idx);
+  if (l_get_private(L, idx, &name_key) == LUA_TNIL) {
+    lua_pop(L, 1);
+    lua_pushfstring(L, "Greenlet-%d", ident(L, handle));
+  } else if (lua_type(L, -1) != LUA_TSTRING) {
+    l_push_core(L, handle->rt, "safe_text");
+    lua_insert(L, -2);
+    lua_call(L, 1, 1);
+  }
+}
+
 int l_set_name(lua_State *L) {
   struct handle *handle = l_check_handle(L, 1);
   luaL_checkany(L, 2);

@@ -120,7 +120,7 @@ function core.callback_failed(context, err, traceback)
 end
 
 --- LoopExit for the main greenlet, which nothing can wake: report.lua has it.
-function core.loop_exit() return core.report() end
+function core.loop_exit() return core.report.loop_exit() end
 
 --- Print the failures of greenlets. In the hub, before their links are told.
 function core.print_reports()

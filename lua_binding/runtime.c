@@ -98,6 +98,7 @@ static int l_runtime_gc(lua_State *L) {
   rt->track_tree = false; /* later finalizers may spawn */
   free_pairs(rt);
   l_trail_term(&rt->trail);
+  l_owners_term(&rt->owners);
   hub_term(&rt->hub);
   return 0;
 }
@@ -144,6 +145,7 @@ static void open_classes(lua_State *L, struct runtime *rt) {
   l_open_watcher(L, rt);
   l_open_hub(L, rt);
   l_open_report(L, rt);
+  l_open_waits(L, rt);
   l_open_protect(L, rt);
   l_open_functions(L, rt);
   l_open_settings(L, rt);

@@ -30,6 +30,7 @@
 #include "core/hub.h"
 #include "core/waitlist.h"
 #include "core/watcher.h"
+#include "lua_binding/owner.h"
 #include "lua_binding/trail.h"
 
 struct handle;
@@ -54,6 +55,9 @@ struct pair {
   bool ending;              /* killed by core.end_all, and not resisting */
   bool dying;               /* killed as garbage already */
   struct sentinel *sentinel; /* garbage.c */
+  l_owner owner;            /* what locks know it by; 0: it has taken none */
+  unsigned permits;         /* of locks that it has */
+  l_site site;              /* where it waits for one */
   struct notice *notice;    /* tells the links that Lua keeps; often NULL */
   struct greenlet *g;       /* &own, &hub.main or &hub.self */
 };
@@ -122,7 +126,8 @@ struct runtime {
   unsigned selections;      /* changes with each choice of a select */
   int peak_kilobytes;       /* of the Lua heap since memory was given back */
   int failures;             /* errors that nobody took */
-  lua_Integer lock_owners;  /* numbers given to greenlets so far: lock.c */
+  struct owners owners;
+  unsigned dead_owners;     /* how many have died with locks in their hands */
   struct callback report;   /* prints what is in core.reports */
   struct watcher interrupt; /* async: Ctrl-C */
 };
@@ -336,6 +341,8 @@ struct handle *l_new_handle(lua_State *L, struct runtime *rt, int meta);
 void l_kill(lua_State *L, int idx, int error);
 /* Push the error of an argument: absent is GreenletExit, a class an instance. */
 void l_push_exception(lua_State *L, struct runtime *rt, int idx);
+/* Push what reports call the handle at idx: its name, "main", "Greenlet-3". */
+void l_push_label(lua_State *L, int idx);
 /* Push what a greenlet runs, as text: "function <file:line>". */
 void l_push_function_name(lua_State *L, int idx);
 void l_pair_open(lua_State *L, struct runtime *rt);
@@ -403,6 +410,14 @@ void l_push_origin(lua_State *L, struct runtime *rt);
 void l_push_trail(lua_State *L, int handle);
 /* Push its first line; false, with nothing pushed, if there is none. */
 bool l_push_site(lua_State *L, int handle);
+/* Can the addresses of instructions be read, and do those noted tell a place? May run
+ * finalizers. */
+bool l_trail_ready(lua_State *L, struct runtime *rt);
+/* Where the innermost function of a script is: site.c. May run finalizers. */
+l_site l_here(lua_State *L, struct runtime *rt);
+/* Push "file:line"; nil if that is not known. */
+void l_push_site_text(lua_State *L, const struct runtime *rt, l_site site);
+void l_sites_term(struct sites *sites);
 /* Origins are made anew from now on. */
 void l_trail_forget(struct runtime *rt);
 void l_trail_open(lua_State *L, struct runtime *rt);
@@ -416,6 +431,9 @@ void l_push_waited(lua_State *L, const struct pair *pair);
 void l_push_traceback(lua_State *L, struct pair *pair);
 void l_push_wait(lua_State *L, struct pair *pair);
 void l_push_place(lua_State *L, struct pair *pair);
+/* The innermost script line of one that rests: the thread that it is in, or NULL; what
+ * lua_getinfo says of "Sl". */
+lua_State *l_find_place(const struct pair *pair, lua_Debug *ar);
 
 /*
  * Call the function with `arguments` arguments on top of hub_L; below it lies
@@ -441,6 +459,7 @@ void l_open_watcher(lua_State *L, struct runtime *rt);
 void l_open_loop(lua_State *L, struct runtime *rt);
 void l_open_hub(lua_State *L, struct runtime *rt);
 void l_open_report(lua_State *L, struct runtime *rt);
+void l_open_waits(lua_State *L, struct runtime *rt);
 void l_open_garbage(lua_State *L, struct runtime *rt);
 void l_open_protect(lua_State *L, struct runtime *rt);
 void l_open_interrupt(lua_State *L, struct runtime *rt);

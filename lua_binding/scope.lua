@@ -168,7 +168,7 @@ end
 -- One wait for the children. What is sent meanwhile is held.
 local function outlast(self, held)
   self._waiting = core.getcurrent()
-  local woken, what = core.outlast(WAITS_FOR, held)
+  local woken, what = core.outlast(WAITS_FOR, held, self)
   self._waiting = nil
   if woken then return end
   local deadlock = woken == nil and what
