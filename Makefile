@@ -65,22 +65,17 @@ $(BUILD)/lua_binding/%.o: lua_binding/%.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(LUA_CFLAGS) -MMD -c -o $@ $<
 
-$(BUILD)/cmd/embedded.o: $(CMD_LUA:%.lua=$(BUILD)/%.luac) $(CMD_LUA) $(BUILD)/cmd/docstrings.luac
+$(BUILD)/cmd/embedded.o: $(CMD_LUA:%.lua=$(BUILD)/%.luac) $(CMD_LUA) $(BUILD)/cmd/docstrings.lua
 $(BUILD)/lua_binding/embedded.o: $(BINDING_LUA:%.lua=$(BUILD)/%.luac) $(BINDING_LUA)
 $(BUILD)/%/embedded.o: %/embedded.S lua_binding/embed.inc
 	@mkdir -p $(@D)
 	$(CC) $(ASFLAGS) -DPRECOMPILED -I. -I$(BUILD) -c -o $@ $<
 
 # The Lua parts as bytecode, with the names and lines that tracebacks show, and who compiled them.
-define compile_part
-@mkdir -p $(@D)
-$(LUA) -e 'part = assert(load(assert(io.open("$<")):read("a"), "=[greenlet.$(*F)]"))' \
-  -e 'assert(assert(io.open("$@", "wb")):write(string.dump(part)))'
-endef
 $(BUILD)/%.luac: %.lua $(BUILD)/lua_binding/compiler
-	$(compile_part)
-$(BUILD)/%.luac: $(BUILD)/%.lua $(BUILD)/lua_binding/compiler
-	$(compile_part)
+	@mkdir -p $(@D)
+	$(LUA) -e 'part = assert(load(assert(io.open("$<")):read("a"), "=[greenlet.$(*F)]"))' \
+	  -e 'assert(assert(io.open("$@", "wb")):write(string.dump(part)))'
 
 # What the prompt's help says, from the docstrings and the manual.
 $(BUILD)/cmd/docstrings.lua: $(DOCUMENTED) $(GENERATE) $(wildcard docs/manual/*.md)

@@ -9,5 +9,5 @@
         embed   cmd, inspect
         embed   cmd, source
         embed   cmd, docs
-        embed   cmd, docstrings
+        embed_text cmd, docstrings
         .section .note.GNU-stack, "", %progbits

@@ -46,6 +46,53 @@ describe("the manual", function()
   end)
 end)
 
+-- ---- The prompt's help ----
+
+describe("cmd.docs", function()
+  local docs
+  setup(function()
+    local help = run.directory() .. "/help.lua"
+    os.execute(("%s %s help %s"):format(run.stock, GENERATE, help))
+    docs = assert(loadfile("cmd/docs.lua"))({ docstrings = dofile(help) })
+  end)
+  teardown(run.clean)
+
+  it("finds functions, methods, fields, classes and modules", function()
+    for name, kind in pairs {
+      ["greenlet.sleep"] = "function", sleep = "function", ["Greenlet:join"] = "function",
+      ["Greenlet.join"] = "function", ["greenlet.Greenlet:join"] = "function",
+      ["Greenlet.value"] = "field", Greenlet = "class", ["queue.Queue"] = "class",
+      ["greenlet.queue"] = "module", ["SimpleQueue:put"] = "function", select = "function",
+      ["Lock:acquire"] = "function", ["lock.Lock.counter"] = "field", ["RLock:is_a"] = "function",
+    } do
+      local entry = docs.find(name)
+      assert.equal(kind, entry and entry.kind, name)
+      assert.is_true(#entry.text > 40)
+    end
+    assert.is_nil(docs.find("no_such_thing"))
+    assert.is_nil(docs.find(""))
+  end)
+
+  it("tells what of several may be meant", function()
+    local entry = docs.find("join")
+    assert.equal("list", entry.kind)
+    assert.matches("\n  Greenlet:join\n", entry.text)
+    assert.matches("\n  Queue:join", entry.text)
+  end)
+
+  it("has its texts in 79 columns, but for code", function()
+    local topics = docs.topics()
+    assert.is_truthy(topics.deadlocks and topics.queue and topics.tour)
+    for _, name in ipairs(docs.names()) do topics[name] = docs.find(name).text end
+    for name, text in pairs(topics) do
+      for line in text:gmatch("[^\n]+") do
+        local short = utf8.len(line) <= 79 or line:find("^    ") or not line:find(" .* ")
+        assert.is_truthy(short, name .. ": " .. line)
+      end
+    end
+  end)
+end)
+
 -- ---- Links ----
 
 -- As GitHub makes them of headings; a second one of the same text ends in -1.

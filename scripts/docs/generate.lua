@@ -98,10 +98,11 @@ local function members_of(all, entry)
   return class and class.members or {}
 end
 
--- {name =, kind =, usage =, text =, module =}, as Lua.
-local function help_entry(name, entry, text)
-  return ("{ name = %q, kind = %q, module = %q, usage = %q,\n  text = %q },\n"):format(name,
-    entry.kind, entry.page and entry.page.title or "", api.calls(entry)[1], text)
+-- {name =, kind =, module =, usage =, super =, ...}, as Lua. `rest` is its text, or where that is:
+-- as = the entry of that name, topic = the page.
+local function help_entry(name, entry, rest)
+  return ("{ name = %q, kind = %q, module = %q, usage = %q, super = %q,\n  %s = %q },\n"):format(name,
+    entry.kind, entry.page.title, api.calls(entry)[1], entry.super, rest[1], rest[2])
 end
 
 local function help_page(page)
@@ -119,14 +120,17 @@ local function help_chunk(all)
   local chunk = { "-- Made from docstrings and the manual.\nreturn { entries = {\n" }
   for _, entry in ipairs(all.entries) do
     if entry.page then
-      local text = plain.entry(entry, members_of(all, entry))
-      for _, name in ipairs(entry.names) do chunk[#chunk + 1] = help_entry(name, entry, text) end
+      chunk[#chunk + 1] = help_entry(entry.name, entry,
+        { "text", plain.entry(entry, members_of(all, entry)) })
+      for i = 2, #entry.names do
+        chunk[#chunk + 1] = help_entry(entry.names[i], entry, { "as", entry.name })
+      end
     end
   end
   for _, page in ipairs(all.pages) do
     page.entry.page = page
     if all.by_name[page.entry.name] == page.entry then
-      chunk[#chunk + 1] = help_entry(page.entry.name, page.entry, help_page(page))
+      chunk[#chunk + 1] = help_entry(page.entry.name, page.entry, { "topic", page.id })
     end
   end
   chunk[#chunk + 1] = "}, topics = {\n"
