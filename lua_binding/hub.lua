@@ -106,7 +106,8 @@ function core.callback_failed(context, err, traceback)
 end
 
 --- LoopExit for the main greenlet, which nothing can wake: report.lua has it.
-function core.loop_exit() return core.report.loop_exit() end
+-- @param object what it waits for, where only a Lua part knows
+function core.loop_exit(object) return core.report.loop_exit(object) end
 
 --- Print the failures of greenlets. In the hub, before their links are told.
 function core.print_reports()
