@@ -1,5 +1,6 @@
 #include "cmd/options.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -18,15 +19,65 @@ static const char usage[] = "usage: %s [options] [script [args]]\n"
                             "  --        stop handling options\n"
                             "  -         stop handling options and execute stdin\n";
 
-static const char own_usage[] = "  --help    show this text\n"
-                                "  --version show greenlua's own version\n";
+/* An option of greenlua's own. Stock lua has none of this form. */
+struct own_option {
+  const char *name;
+  const char *value;          /* "": takes none; "=a|b": one of these words; "=WHAT": any;
+                               * "[=WHAT]": may be left out */
+  const char *text;           /* what it does, in one line */
+  enum options_action action; /* OPTIONS_RUN, or what to do instead */
+  size_t field;               /* with OPTIONS_RUN: where its value goes, "" if it has none */
+};
 
-/* Options of greenlua's own. Stock lua has none of this form. */
-static enum options_action read_long(const char *option) {
-  if (strcmp(option, "--help") == 0)
-    return OPTIONS_HELP;
-  if (strcmp(option, "--version") == 0)
-    return OPTIONS_VERSION;
+#define VALUE(field) OPTIONS_RUN, offsetof(struct options, field)
+
+/* --help prints them in this order; the manual and the man page are made from it,
+ * too: an option is a line here, and a `const char *` in struct options. */
+static const struct own_option own_options[] = {
+  {"--help", "", "show this text", OPTIONS_HELP, 0},
+  {"--version", "", "show greenlua's own version", OPTIONS_VERSION, 0},
+};
+
+enum { OWN_OPTIONS = sizeof own_options / sizeof *own_options };
+
+/* Is value one of the words of "=a|b"? Anything will do where there is no choice. */
+static bool is_choice(const char *choices, const char *value) {
+  size_t length = strlen(value);
+  if (!strchr(choices, '|'))
+    return length > 0;
+  while (*choices) {
+    choices += strspn(choices, "[=|]");
+    size_t word = strcspn(choices, "|]");
+    if (word == length && memcmp(choices, value, word) == 0)
+      return word > 0;
+    choices += word;
+  }
+  return false;
+}
+
+/* What stands behind the option's name: NULL if that is not right for it. */
+static const char *own_value(const struct own_option *own, const char *rest) {
+  if (*rest == '\0')
+    return own->value[0] == '=' ? NULL : rest;
+  if (*rest != '=' || own->value[0] == '\0')
+    return NULL;
+  return is_choice(own->value, rest + 1) ? rest + 1 : NULL;
+}
+
+/* An option of two dashes: what to do now. */
+static enum options_action read_long(struct options *options, const char *option) {
+  for (size_t i = 0; i < OWN_OPTIONS; i++) {
+    const struct own_option *own = &own_options[i];
+    size_t length = strlen(own->name);
+    if (strncmp(option, own->name, length) != 0 || (option[length] && option[length] != '='))
+      continue;
+    const char *value = own_value(own, option + length);
+    if (!value)
+      return OPTIONS_BAD;
+    if (own->action == OPTIONS_RUN)
+      *(const char **)((char *)options + own->field) = value;
+    return own->action;
+  }
   return OPTIONS_BAD;
 }
 
@@ -66,8 +117,8 @@ static int read_argument(struct options *options, int i) {
 static int read_option(struct options *options, int i) {
   const char *option = options->argv[i];
   if (option[1] == '-') {
-    options->action = read_long(option);
-    return 0;
+    options->action = read_long(options, option);
+    return options->action == OPTIONS_RUN ? i : 0;
   }
   int last = read_flag(options, option) ? i : 0;
   if (option[1] == 'e' || option[1] == 'l')
@@ -111,7 +162,16 @@ void options_print_bad(const struct options *options) {
 
 void options_print_help(const struct options *options) {
   printf(usage, options->program);
-  fputs(own_usage, stdout);
+  size_t width = 0;
+  for (size_t i = 0; i < OWN_OPTIONS; i++) {
+    size_t needed = strlen(own_options[i].name) + strlen(own_options[i].value);
+    width = needed > width ? needed : width;
+  }
+  for (size_t i = 0; i < OWN_OPTIONS; i++) {
+    const struct own_option *own = &own_options[i];
+    int room = (int)(width - strlen(own->name));
+    printf("  %s%-*s %s\n", own->name, room, own->value, own->text);
+  }
 }
 
 void options_print_version(void) {
