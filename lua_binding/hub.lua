@@ -115,8 +115,13 @@ function core.print_reports()
   core.reports = {}
   for _, g in ipairs(reports) do
     local err, traceback = core.failure(g)
-    if not counts(err) then core.take(g) end
+    if not counts(err) then
+      core.take(g)
+    elseif core.get("report") == "unobserved" and core.unobserved.keep(g) then
+      goto next
+    end
     handle(g, err, traceback)
+    ::next::
   end
 end
 
