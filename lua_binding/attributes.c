@@ -3,6 +3,7 @@
  */
 #include "lua_binding/greenlet.h"
 #include "lua_binding/runtime.h"
+#include "lua_binding/stuck.h"
 
 static char name_key;
 
@@ -152,6 +153,7 @@ int l_get_name(lua_State *L) {
     return 1;
   lua_pushfstring(L, "Greenlet-%d", ident(L, handle));
   lua_pushvalue(L, -1);
+  l_note_name(handle, lua_tostring(L, -1));
   l_set_private(L, 1, &name_key);
   handle->named = true;
   return 1;
@@ -175,6 +177,8 @@ int l_set_name(lua_State *L) {
   struct handle *handle = l_check_handle(L, 1);
   luaL_checkany(L, 2);
   lua_settop(L, 2);
+  if (lua_type(L, 2) == LUA_TSTRING)
+    l_note_name(handle, lua_tostring(L, 2));
   l_set_private(L, 1, &name_key);
   handle->named = true;
   return 0;

@@ -21,6 +21,8 @@ compiler:
         embed   lua_binding, waiter
         embed   lua_binding, handler
         embed   lua_binding, settings
+        embed   lua_binding, dump
+        embed   lua_binding, unobserved
         embed   lua_binding, module
         embed   lua_binding, monkey
         embed   lua_binding, waitable

@@ -297,6 +297,12 @@ static int core_take(lua_State *L) {
   return 0;
 }
 
+/* core.taken(g): has somebody taken its error? */
+static int core_taken(lua_State *L) {
+  lua_pushboolean(L, l_check_handle(L, 1)->taken);
+  return 1;
+}
+
 /* core.failure(g): the error value without taking it, and its traceback. */
 static int core_failure(lua_State *L) {
   if (!l_check_handle(L, 1)->failed)
@@ -338,6 +344,8 @@ void l_open_greenlet(lua_State *L, struct runtime *rt) {
       {"__tostring", l_greenlet_tostring}, {NULL, NULL}};
   static const luaL_Reg functions[] = {{"watch_death", core_watch_death},
                                        {"take", core_take},
+                                       {"taken", core_taken},
+                                       {"report_late", l_report_late},
                                        {"failure", core_failure},
                                        {"outcome", core_outcome},
                                        {"is_greenlet", core_is_handle},

@@ -168,8 +168,8 @@ local function count_text(count)
     or ("%d greenlets wait and nothing can wake them"):format(count)
 end
 
-local function lines_of_all()
-  local list = waits.all(true) -- what main waited for has ended, by this report
+local function lines_of_all(object)
+  local list = waits.all(true, object) -- what main waited for has ended, by this report
   local edges, is_told = by_greenlet(list), {}
   local cycles = find_cycles(list, edges)
   for _, cycle in ipairs(cycles) do
@@ -185,8 +185,9 @@ end
 --- LoopExit for the main greenlet, which nothing can wake: its message names every
 -- greenlet that is blocked, what it waits for, where, for how long, and where it was
 -- spawned; what waits in a circle first.
-function report.loop_exit()
-  local ok, lines = core.pcall(lines_of_all)
+-- @param object as for core.loop_exit
+function report.loop_exit(object)
+  local ok, lines = core.pcall(lines_of_all, object)
   if not ok then lines = { "(no report: " .. core.safe_text(lines) .. ")" } end
   return core.LoopExit("this operation would block forever\n" .. table.concat(lines, "\n"))
 end

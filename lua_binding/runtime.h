@@ -128,8 +128,12 @@ struct runtime {
   int failures;             /* errors that nobody took */
   struct owners owners;
   unsigned dead_owners;     /* how many have died with locks in their hands */
+  uint8_t leaks;            /* what to do about greenlets that are left: ending.h */
+  bool why_alive;           /* tell what keeps the program running */
+  bool report_late;         /* no errors that somebody still may take */
   struct callback report;   /* prints what is in core.reports */
   struct watcher interrupt; /* async: Ctrl-C */
+  struct watcher attention; /* async: attention.h; only if it is used */
 };
 
 extern const char handle_kind, watcher_kind_tag, timeout_kind, loop_kind, callback_kind;
@@ -378,6 +382,7 @@ void l_untake(struct handle *handle);  /* nobody did */
 /* Somebody kills the handle at idx with the error on top (left there). */
 void l_note_killer(lua_State *L, int idx);
 void l_schedule_report(lua_State *L, struct runtime *rt, int idx);
+int l_report_late(lua_State *L);
 
 /* Tell the list of members of the death of the handle on top (popped), unless it
  * knows: members.c. */
@@ -403,6 +408,9 @@ void l_age_pool(struct runtime *rt);
  * there are, and one. */
 void l_mark_threads(struct runtime *rt);
 void l_mark_base(lua_State *thread);
+
+/* Print the failures that nobody took, if they were kept back: hub.lua. */
+void l_print_late_reports(lua_State *L, struct runtime *rt);
 
 /* Push the origin of what is made here and now: trail.c. */
 void l_push_origin(lua_State *L, struct runtime *rt);
@@ -467,5 +475,8 @@ void l_close_interrupt(struct runtime *rt);
 void l_open_functions(lua_State *L, struct runtime *rt);
 void l_open_settings(lua_State *L, struct runtime *rt);
 void l_read_environment(lua_State *L, struct runtime *rt);
+/* Set what a variable or an option, `source`, says; raises if it makes no sense. */
+void l_set_by_text(lua_State *L, struct runtime *rt, const char *name, const char *source,
+                   const char *text);
 
 #endif

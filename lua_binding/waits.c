@@ -15,14 +15,35 @@
 /* Of core.wait_of: the fields are set in FACTS. */
 enum { NAMES = 3, FACTS };
 
-/* Push argument n of the function in which the greenlet waits; nil without one. */
-static void push_argument(lua_State *L, const struct pair *pair, int n) {
+/* Is the value on top of the thread what the greenlet waits with? */
+static bool is_waited(lua_State *at, const struct wait *wait) {
+  if (wait->what == WAIT_WATCHER)
+    return lua_touserdata(at, -1) == container_of(wait->object, struct l_watcher, watcher);
+  l_unhide(at, -1);
+  return lua_isuserdata(at, -1) ? lua_touserdata(at, -1) == wait->object
+                                : lua_type(at, -1) == LUA_TSTRING &&
+                                      lua_tostring(at, -1) == wait->object;
+}
+
+/* Push argument n of the function in which the greenlet waits, whose argument `with`
+ * is what it waits with; nil without one. */
+static void push_argument(lua_State *L, const struct pair *pair, int with, int n) {
   lua_State *at = pair == l_current(l_rt(pair)) ? pair->at : l_innermost(pair);
   lua_Debug ar;
-  if (!lua_getstack(at, 0, &ar) || !lua_checkstack(at, 1) || !lua_getlocal(at, &ar, n))
-    lua_pushnil(L);
-  else if (at != L)
-    lua_xmove(at, L, 1);
+  for (int level = 0; lua_checkstack(at, 2) && lua_getstack(at, level, &ar); level++) {
+    if (!lua_getlocal(at, &ar, with))
+      continue;
+    bool found = is_waited(at, &pair->g->wait);
+    lua_pop(at, 1);
+    if (!found)
+      continue;
+    if (!lua_getlocal(at, &ar, n))
+      break;
+    if (at != L)
+      lua_xmove(at, L, 1);
+    return;
+  }
+  lua_pushnil(L);
 }
 
 /* ---- How long ---- */
@@ -188,7 +209,7 @@ static void set_cases(lua_State *L, struct pair *pair) {
     lua_settop(L, selection + 1);
   }
   lua_setfield(L, FACTS, "cases");
-  push_argument(L, pair, LINKS);
+  push_argument(L, pair, SELECTION, LINKS);
   lua_setfield(L, FACTS, "links");
 }
 
@@ -199,11 +220,11 @@ static void set_object(lua_State *L, struct pair *pair) {
   } else if (wait->what == WAIT_WATCHER) {
     l_push_watcher_wait(L, wait->object);
     lua_setfield(L, FACTS, "watcher");
-    push_argument(L, pair, 2);
+    push_argument(L, pair, 2, 2);
   } else if (wait->what == WAIT_LINKS) {
-    push_argument(L, pair, 1);
+    lua_pushstring(L, wait->object);
     lua_setfield(L, FACTS, "text");
-    push_argument(L, pair, 3);
+    push_argument(L, pair, 1, 3);
   } else {
     l_push_waited(L, pair);
     l_show(L, -1);

@@ -55,6 +55,23 @@ local function living(list, first)
   return holders
 end
 
+local MOST_NAMED = 3 -- of many holders or targets
+local MOST_CASES = 10 -- of a select
+
+local function greenlet_text(g)
+  local idle = not g.started and not g.dead
+  return core.label(g) .. (idle and ", which was not started" or "")
+end
+
+-- "a, b, c ..."
+local function names_of(list)
+  local names = {}
+  for i = 1, math.min(#list, MOST_NAMED) do
+    names[i] = core.is_greenlet(list[i]) and core.label(list[i]) or object_text(list[i])
+  end
+  return table.concat(names, ", ") .. (#list > MOST_NAMED and " ..." or "")
+end
+
 local function members(self) return living(core.members_list(self._members)) end
 
 -- ---- Kinds of waits ----
@@ -95,22 +112,17 @@ end
 kinds["join of"] = function(edge, g)
   edge.what = "join"
   edge.holders = living { g }
-  edge.text = g == edge.greenlet and "its own end" or "join of " .. core.label(g)
-  if not g.started and not g.dead then edge.text = edge.text .. ", which was not started" end
-end
-
-local function text_of_many(list)
-  if #list == 1 then return object_text(list[1]) end
-  return ("%d objects, the first of them %s"):format(#list, object_text(list[1]))
+  edge.text = g == edge.greenlet and "its own end" or "join of " .. greenlet_text(g)
 end
 
 kinds["join of all of"] = function(edge, _, facts)
   local targets = facts.targets or {}
   edge.what, edge.object, edge.holders = "joinall", targets, living(targets)
   if #targets == 1 then
-    edge.text = "join of " .. core.label(targets[1])
+    edge.text = "join of " .. greenlet_text(targets[1])
   else
-    edge.text = ("joinall of %d greenlets, %d of them alive"):format(#targets, #edge.holders)
+    edge.text = ("join of %d greenlets, %d of them alive: %s"):format(#targets, #edge.holders,
+      names_of(targets))
   end
 end
 
@@ -122,10 +134,12 @@ kinds["select of"] = function(edge, _, facts)
   edge.what, edge.object, edge.cases, edge.holders = "select", cases, cases, {}
   for i, case in ipairs(cases) do
     local preposition = case.kind == "get" and "from" or case.kind == "put" and "to" or "for"
-    case.name = object_text(case.object)
-    texts[i] = ("%s %s %s"):format(case.kind, preposition, case.name)
+    local is_greenlet = core.is_greenlet(case.object)
+    case.name = is_greenlet and greenlet_text(case.object) or object_text(case.object)
+    texts[i] = i <= MOST_CASES and ("%s %s %s"):format(case.kind, preposition, case.name) or nil
   end
-  edge.text = "select of " .. table.concat(texts, ", ")
+  local more = #cases > MOST_CASES and (", or %d more"):format(#cases - MOST_CASES) or ""
+  edge.text = ("select of %s%s"):format(table.concat(texts, ", "), more)
 end
 
 kinds["sleep"] = function(edge)
@@ -153,10 +167,12 @@ kinds["wait for"] = function(edge, object, facts)
   edge.text = facts.text or "wait"
   if members_of then
     edge.what, edge.holders = "scope", members(object)
-    edge.text = ("%d children of a scope"):format(#edge.holders)
+    edge.text = "the children of a scope"
   elseif type(object) == "table" and object.objects then
     edge.what, edge.object, edge.holders = "wait", object.objects, living(object.objects)
-    edge.text = text_of_many(object.objects)
+    local objects = object.objects
+    edge.text = #objects == 1 and object_text(objects[1])
+      or ("%d objects: %s"):format(#objects, names_of(objects))
   else
     edge.what = "pool"
   end
@@ -167,9 +183,11 @@ end
 --- What a greenlet waits for, as greenlet.util.waits lists it; nil if it does not wait.
 -- @param even_if_over what it has just waited for counts as well
 -- @param names a table for many calls in a row: names of functions that were found
-function waits.edge(g, even_if_over, names)
+-- @param object what it waits for, if it could not be told otherwise
+function waits.edge(g, even_if_over, names, object)
   local facts = core.wait_of(g, even_if_over, names)
   if not facts then return nil end
+  if facts.object == nil then facts.object = object end
   local edge = {
     greenlet = g, object = facts.object, holders = {}, since = facts.since,
     timeout = facts.timeout, where = facts.where, ["in"] = facts["in"],
@@ -190,16 +208,15 @@ end
 --- All greenlets that wait, the main greenlet first if it does.
 -- @return a list of edges
 -- @param even_if_over what the main greenlet has just waited for counts as well
-function waits.all(even_if_over)
+-- @param object what that is, where only a Lua part knows
+function waits.all(even_if_over, object)
   local names = {}
-  local list = { waits.edge(core.main(), even_if_over, names) }
+  local list = { waits.edge(core.main(), even_if_over, names, object) }
   for _, g in ipairs(core.greenlets()) do list[#list + 1] = waits.edge(g, false, names) end
   return list
 end
 
 -- ---- Text ----
-
-local MOST_NAMED = 3 -- of the holders of a semaphore
 
 local function holder_text(holder, current)
   if holder.dead == true then return "a dead greenlet" end
