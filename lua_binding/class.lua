@@ -1,8 +1,8 @@
 --- Classes, from which every class here derives.
 -- `Class(...)` makes an object and calls `obj:init(...)`. Methods, and metamethods such as
--- `__tostring`, `__call`, `__lt`, `__close`, that are assigned on a class work on its instances and
--- on those of classes derived from it. A class stands for a new instance of it wherever an exception
--- is expected.
+-- `__tostring`, `__call`, `__lt`, `__close`, that are assigned on a class work on its instances
+-- and on those of classes derived from it. A class stands for a new instance of it wherever an
+-- exception is expected.
 --
 -- ```lua
 -- local Point = greenlet.class:extend("Point")
@@ -211,12 +211,13 @@ function core.setter(class, name, f) rawget(class, "__setters")[name] = f end
 
 --- Errors and their classes, and the functions that catch them.
 -- Any Lua value can be raised, as ever. greenlua itself raises strings for wrong arguments, and
--- objects of these classes. `pcall`, `xpcall` and `coroutine.resume` stop every error but those that
--- are meant for the whole greenlet: an error whose class derives from `BaseException` and not from
--- `Exception` passes through them. So a retry loop round `pcall` cannot swallow a kill, a Timeout or
--- Ctrl-C. On its way such an error closes to-be-closed variables, also those of coroutines that it
--- passes; the handler of an `xpcall` is not called for it. It is what Python's `except Exception`
--- does. `greenlet.pcall` and `greenlet.xpcall` are the same functions, but catch everything.
+-- objects of these classes. `pcall`, `xpcall` and `coroutine.resume` stop every error but those
+-- that are meant for the whole greenlet: an error whose class derives from `BaseException` and not
+-- from `Exception` passes through them. So a retry loop round `pcall` cannot swallow a kill, a
+-- Timeout or Ctrl-C. On its way such an error closes to-be-closed variables, also those of
+-- coroutines that it passes; the handler of an `xpcall` is not called for it. It is what Python's
+-- `except Exception` does. `greenlet.pcall` and `greenlet.xpcall` are the same functions, but
+-- catch everything.
 --
 -- ```lua
 -- local Refused = greenlet.Exception:extend("Refused")

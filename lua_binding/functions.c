@@ -52,8 +52,8 @@ HOT static int l_sleep(lua_State *L) {
 }
 
 /*** Raise an error in a greenlet soon, without waiting for it.
- * It may be a raw one or the main greenlet, too. A raw greenlet that ends so passes the GreenletExit
- * to its parent's switch, as always.
+ * It may be a raw one or the main greenlet, too. A raw greenlet that ends so passes the
+ * GreenletExit to its parent's switch, as always.
  * @function greenlet.kill
  * @tparam greenlet g not the hub
  * @tparam[opt=GreenletExit] any exception a class stands for a new instance

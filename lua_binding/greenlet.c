@@ -117,7 +117,7 @@ static int got(lua_State *L, int status, lua_KContext context) {
  * @function Greenlet:get
  * @tparam[opt=true] boolean block false: do not wait
  * @tparam[opt] number|Timeout timeout seconds; nil: for ever
- * @treturn any ... what its function returned
+ * @treturn any what its function returned
  * @raise Timeout when the timeout expires, or at once with `block=false`, if it is not dead; its
  *   error
  * @switches yes, unless it is dead or *block* is false

@@ -246,8 +246,8 @@ local function bind(class)
     return g
   end)
   --- Start `run(...)` in a new greenlet after some seconds.
-  -- For a class derived from Greenlet, `Sub.spawn_later(seconds, ...)` passes the other arguments to
-  -- the constructor.
+  -- For a class derived from Greenlet, `Sub.spawn_later(seconds, ...)` passes the other arguments
+  -- to the constructor.
   -- @function greenlet.spawn_later
   -- @function Greenlet.spawn_later
   -- @tparam number seconds from now

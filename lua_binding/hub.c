@@ -40,8 +40,8 @@
  *   assignable
  * @tfield table Hub.SYSTEM_ERROR the classes of errors that are raised in the main greenlet,
  *   `{KeyboardInterrupt}`; assignable
- * @tfield any Hub.exception_stream where reports go: `io.stderr`, or any object with `write`; `false`
- *   silences them. Assignable
+ * @tfield any Hub.exception_stream where reports go: `io.stderr`, or any object with `write`;
+ *   `false` silences them. Assignable
  * @source gevent.hub.Hub
  */
 

@@ -84,7 +84,7 @@ static int l_xpcall(lua_State *L) {
  * @tparam function f what to call
  * @tparam any ... its arguments
  * @treturn boolean whether it ended without an error
- * @treturn any ... what *f* returned, or the error
+ * @treturn any what *f* returned, or the error
  * @switches where *f* does
  * @source pcall
  */
@@ -99,7 +99,7 @@ static int l_pcall_all(lua_State *L) {
  * @tparam function handler called with the error where it was raised; what it returns is returned
  * @tparam any ... the arguments of *f*
  * @treturn boolean whether it ended without an error
- * @treturn any ... what *f* returned, or what the handler made of the error
+ * @treturn any what *f* returned, or what the handler made of the error
  * @switches where *f* does
  * @usage print(greenlet.xpcall(f, debug.traceback))
  * @source xpcall

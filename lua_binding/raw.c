@@ -152,7 +152,7 @@ static int switch_to(lua_State *L, struct runtime *rt, int idx, int values) {
  * returns.
  * @function greenlet.greenlet:switch
  * @tparam any ... values
- * @treturn any ... what it is switched back with
+ * @treturn any what it is switched back with
  * @raise InvalidSwitchError inside `__gc`
  * @switches yes
  * @usage local values = g:switch("hello")
@@ -189,7 +189,7 @@ static int throw_up(lua_State *L, struct runtime *rt) {
  * @function greenlet.greenlet:throw
  * @function Greenlet:throw
  * @tparam[opt=GreenletExit] any exception a class (an instance is made), an instance, or any value
- * @treturn any ... what it is switched back with
+ * @treturn any what it is switched back with
  * @raise InvalidSwitchError inside `__gc`, and for the hub
  * @switches yes
  * @source greenlet.greenlet.throw

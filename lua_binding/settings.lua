@@ -1,13 +1,13 @@
 --- Settings, as fields of greenlet.config and in the environment.
--- Reading or assigning an unknown setting is an error, and so is a value of the wrong type or out of
--- range. In the environment a setting is called GREENLUA_ and its name in capitals. Booleans are 1,
--- true, yes, on and 0, false, no, off there; anything else is the default. A number may be followed
--- by `k` or `m`; one that is none, or out of range, ends the program with a message.
+-- Reading or assigning an unknown setting is an error, and so is a value of the wrong type or out
+-- of range. In the environment a setting is called GREENLUA_ and its name in capitals. Booleans
+-- are 1, true, yes, on and 0, false, no, off there; anything else is the default. A number may be
+-- followed by `k` or `m`; one that is none, or out of range, ends the program with a message.
 --
--- `stack_slots` and `stack_size` can be assigned until greenlets have run, that is before the program
--- first waits or switches; afterwards it is an error. They tell what is in effect: where address
--- space is limited (`ulimit -v`), fewer stacks than asked for may have been reserved. More stacks
--- than the default make nothing faster; see [C modules and stacks](c_modules.md).
+-- `stack_slots` and `stack_size` can be assigned until greenlets have run, that is before the
+-- program first waits or switches; afterwards it is an error. They tell what is in effect: where
+-- address space is limited (`ulimit -v`), fewer stacks than asked for may have been reserved. More
+-- stacks than the default make nothing faster; see [C modules and stacks](c_modules.md).
 --
 -- ```lua
 -- greenlet.config.stack_size = 16 << 20 -- for a library that needs deep C stacks

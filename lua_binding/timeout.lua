@@ -21,7 +21,7 @@ end
 -- @function Timeout:run
 -- @tparam function f any callable
 -- @tparam any ... its arguments
--- @treturn any ... what *f* returns
+-- @treturn any what *f* returns
 -- @raise itself, or its exception, when it expires
 -- @switches where *f* does
 -- @usage greenlet.Timeout(0.5, false):run(fetch, "page")
@@ -44,7 +44,7 @@ end
 -- @tparam number|Timeout|table seconds nil: no limit
 -- @tparam function f any callable
 -- @tparam any ... its arguments
--- @treturn any ... what *f* returns, or *v*
+-- @treturn any what *f* returns, or *v*
 -- @raise Timeout when the time is up
 -- @switches where *f* does
 -- @usage local page = greenlet.with_timeout({0.5, timeout_value = "too slow"}, fetch, "page")

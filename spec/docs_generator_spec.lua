@@ -77,8 +77,9 @@ describe("scripts/docs", function()
       local names = {}
       for i, entry in ipairs(read_clock().entries) do names[i] = entry.kind .. " " .. entry.name end
       assert.same({
-        "module greenlet.clock", "function greenlet.clock.wait", "class greenlet.clock.Clock",
-        "field Clock.hour", "field Clock.minute", "function Clock:wind", "class greenlet.clock.Alarm",
+        "module greenlet.clock", "function greenlet.clock.wait",
+        "class greenlet.clock.Clock", "field Clock.hour", "field Clock.minute",
+        "function Clock:wind", "class greenlet.clock.Alarm",
       }, names)
     end)
 
@@ -104,11 +105,11 @@ describe("scripts/docs", function()
     end)
 
     it("need a page, a class, and names of their own", function()
+      local F = "--- F.\n-- @function greenlet.f\n\n"
       for text, message in pairs {
-        ["--- F.\n-- @function greenlet.f\n"] = "no page greenlet",
+        [F] = "no page greenlet",
         ["--- F.\n-- @function C:f\n"] = "no class C",
-        ["--- P.\n-- @page greenlet P\n\n--- F.\n-- @function greenlet.f\n\n--- F.\n-- @function greenlet.f\n"] =
-          "'greenlet.f' has one already",
+        ["--- P.\n-- @page greenlet P\n\n" .. F .. F] = "'greenlet.f' has one already",
       } do
         local ok, err = pcall(api.read, { file("wrong.lua", text) })
         assert.is_false(ok)
@@ -122,12 +123,20 @@ describe("scripts/docs", function()
     local text = pages.render(all, all.pages[1])
     local last = 0
     for _, part in ipairs {
-      "# greenlet.clock\n", "## greenlet.clock.wait\n", "- *seconds* (number or Timeout, default 1): how long.\n",
-      "- Returns boolean: whether it rang.\n", "- Follows `gevent.clock`.\n", "- Also `Clock:wait`.\n",
-      "## greenlet.clock.Alarm\n", "Derives from [greenlet.clock.Clock](clock.md#greenletclockclock), which has " ..
+      "# greenlet.clock\n",
+      "## greenlet.clock.wait\n",
+      "- *seconds* (number or Timeout, default 1): how long.\n",
+      "- Returns boolean: whether it rang.\n",
+      "- Follows `gevent.clock`.\n",
+      "- Also `Clock:wait`.\n",
+      "## greenlet.clock.Alarm\n",
+      "Derives from [greenlet.clock.Clock](clock.md#greenletclockclock), which has " ..
         "[wait](clock.md#clockwait), [wind](clock.md#clockwind).",
-      "## greenlet.clock.Clock\n", "| `Clock.hour` | number | from 0 \\| to 23 |\n",
-      "### Clock:wait\n", "As [greenlet.clock.wait](clock.md#greenletclockwait).", "### Clock:wind\n",
+      "## greenlet.clock.Clock\n",
+      "| `Clock.hour` | number | from 0 \\| to 23 |\n",
+      "### Clock:wait\n",
+      "As [greenlet.clock.wait](clock.md#greenletclockwait).",
+      "### Clock:wind\n",
     } do
       local at = text:find(part, last + 1, true)
       assert.is_truthy(at, part .. " is not there, or not in its place:\n" .. text)
@@ -136,11 +145,10 @@ describe("scripts/docs", function()
   end)
 
   it("knows Markdown", function()
+    local text = "# T\nA\nb.\n- x\n  y\n\n1. one\n\n| a | b |\n|---|---|\n| `x\\|y` | z |\n" ..
+      "\n    code\n\n```lua\nmore\n```\n<!-- not\nthis -->\n"
     local kinds = {}
-    for i, block in ipairs(blocks.parse("# T\nA\nb.\n- x\n  y\n\n1. one\n\n| a | b |\n|---|---|\n| `x\\|y` | z |\n" ..
-                                        "\n    code\n\n```lua\nmore\n```\n<!-- not\nthis -->\n")) do
-      kinds[i] = block.kind
-    end
+    for i, block in ipairs(blocks.parse(text)) do kinds[i] = block.kind end
     assert.same({ "heading", "paragraph", "list", "list", "table", "code", "code" }, kinds)
     assert.equal("x|y: z", (plain.text("| a | b |\n|---|---|\n| x\\|y | z |"):gsub("^%- ", "")))
   end)
@@ -153,8 +161,10 @@ describe("scripts/docs", function()
   end)
 
   it("escapes what roff would take for its own", function()
-    local text = man.render("# T\n\n## Options\n\n`-x`, \\ and ...\n\n    .TH 'x'\n\n.dots [a](b)\n",
-      { name = "n", section = 1, date = "2026-01-01", version = "n 1", summary = "a - b" })
+    local page = "# T\n\nn - a - b\n\n## Options\n\n`-x`, \\ and ...\n\n" ..
+      "    .TH 'x'\n\n.dots [a](b)\n"
+    local text = man.render(page,
+      { name = "n", section = 1, date = "2026-01-01", version = "n 1" })
     assert.matches("\nn \\- a \\- b\n.SH OPTIONS\n\\fB\\-x\\fR, \\e and ...\n", text, 1, true)
     assert.matches("\n\\&.TH 'x'\n", text, 1, true)
     assert.matches("\n\\&.dots a\n", text, 1, true)

@@ -123,7 +123,7 @@ end
 
 -- ---- Ordering ----
 
--- What @order names comes first. Fields follow as the sources have them, the rest by name.
+-- What @order names comes first; then fields, as the sources have them; the rest by name.
 local function ranks(order)
   local rank, count = {}, 0
   for name in (order or ""):gmatch("[%w_]+") do
@@ -140,7 +140,8 @@ local function sort(list, order)
     local x, y = api.short(a.name), api.short(b.name)
     local first, second = rank[x] or math.huge, rank[y] or math.huge
     if first ~= second then return first < second end
-    if a.kind == "field" and b.kind == "field" then return place[a] < place[b] end
+    if a.kind ~= b.kind then return a.kind == "field" end
+    if a.kind == "field" then return place[a] < place[b] end
     return x < y
   end)
 end
@@ -195,6 +196,13 @@ end
 --- A type as people read it: "number or Timeout".
 function api.type_text(text)
   return (text:gsub("|", " or "))
+end
+
+--- What a function returns, in words; `any` says nothing where there is a text.
+function api.result_text(result)
+  if not result.type then return result.text end
+  if result.text == "" then return api.type_text(result.type) end
+  return result.type == "any" and result.text or api.type_text(result.type) .. ": " .. result.text
 end
 
 return api

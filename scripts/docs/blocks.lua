@@ -41,7 +41,8 @@ end
 local function read_indented(lines, i, list)
   if not is_indented(lines[i]) then return nil end
   local code = {}
-  while lines[i] and (is_indented(lines[i]) or (lines[i] == "" and is_indented(lines[i + 1] or ""))) do
+  while lines[i] and (is_indented(lines[i]) or
+                      (lines[i] == "" and is_indented(lines[i + 1] or ""))) do
     code[#code + 1] = lines[i]:sub(5)
     i = i + 1
   end

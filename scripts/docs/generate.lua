@@ -4,9 +4,9 @@
 --     lua5.4 scripts/docs/generate.lua help FILE
 --
 -- `manual` writes docs/manual/ and docs/greenlua.1 below DIRECTORY: pages of their own for modules,
--- and what stands between `<!-- options -->` and `<!-- /options -->`, say, on pages written by hand.
--- `help` writes what the prompt shows, as a Lua chunk that returns a table. The working directory
--- is the project's root.
+-- and what stands between `<!-- options -->` and `<!-- /options -->`, say, on pages written by
+-- hand. `help` writes what the prompt shows, as a Lua chunk that returns a table. The working
+-- directory is the project's root.
 
 local here = arg[0]:match("^(.*)/") or "."
 package.path = here .. "/?.lua;" .. package.path
@@ -52,18 +52,22 @@ end
 
 -- Fill in the regions that are made from the sources.
 local function complete(text, regions)
-  return (text:gsub("(<!%-%- (%l+) %-%->\n).-(<!%-%- /(%l+) %-%->)", function(from, name, to, ending)
+  local region = "(<!%-%- (%l+) %-%->\n).-(<!%-%- /(%l+) %-%->)"
+  return (text:gsub(region, function(from, name, to, ending)
     assert(name == ending and regions[name], "no region " .. name)
     return from .. regions[name] .. "\n" .. to
   end))
 end
 
--- The pages of the manual that are there: ours to make, or written by hand.
+-- The pages of the manual that are not made of docstrings.
 local function hand_written(all)
   local made, names = {}, {}
   for _, page in ipairs(all.pages) do made[page.id .. ".md"] = true end
   for _, name in ipairs(list(MANUAL)) do
-    if not made[name] then names[#names + 1] = name end
+    if not made[name] then
+      assert(not pages.is_made(read(MANUAL .. name)), name .. ": no docstrings are left for it")
+      names[#names + 1] = name
+    end
   end
   return names
 end
@@ -85,7 +89,7 @@ local function write_manual(directory, all)
     if name == "interpreter.md" then
       write(directory .. "/docs/greenlua.1", man.render(text, {
         name = "greenlua", section = 1, date = setting("DATE"),
-        version = "greenlua " .. setting("V"), summary = "a Lua 5.4 interpreter with greenlets",
+        version = "greenlua " .. setting("V"),
       }))
     end
   end
@@ -101,8 +105,9 @@ end
 -- {name =, kind =, module =, usage =, super =, ...}, as Lua. `rest` is its text, or where that is:
 -- as = the entry of that name, topic = the page.
 local function help_entry(name, entry, rest)
-  return ("{ name = %q, kind = %q, module = %q, usage = %q, super = %q,\n  %s = %q },\n"):format(name,
-    entry.kind, entry.page.title, api.calls(entry)[1], entry.super, rest[1], rest[2])
+  local form = "{ name = %q, kind = %q, module = %q, usage = %q, super = %q,\n  %s = %q },\n"
+  return form:format(name, entry.kind, entry.page.title, api.calls(entry)[1], entry.super,
+    rest[1], rest[2])
 end
 
 local function help_page(page)
@@ -112,8 +117,12 @@ local function help_page(page)
   return plain.entry(page.entry, members)
 end
 
+local function help_topic(name, title, text)
+  return ("[%q] = { title = %q, text = %q },\n"):format(name, title, text)
+end
+
 local function title_of(text)
-  return text:match("^# ([^\n]+)") or text:match("\n# ([^\n]+)")
+  return assert(("\n" .. text):match("\n# ([^\n]+)"), "a page without a title")
 end
 
 local function help_chunk(all)
@@ -135,12 +144,12 @@ local function help_chunk(all)
   end
   chunk[#chunk + 1] = "}, topics = {\n"
   for _, page in ipairs(all.pages) do
-    chunk[#chunk + 1] = ("[%q] = { title = %q, text = %q },\n"):format(page.id, page.title, help_page(page))
+    chunk[#chunk + 1] = help_topic(page.id, page.title, help_page(page))
   end
   for _, name in ipairs(hand_written(all)) do
     local text = read(MANUAL .. name)
-    chunk[#chunk + 1] = ("[%q] = { title = %q, text = %q },\n"):format(name:gsub("%.md$", ""):lower(),
-      blocks.unlink(title_of(text) or name), plain.text(text))
+    chunk[#chunk + 1] = help_topic(name:gsub("%.md$", ""):lower(), blocks.unlink(title_of(text)),
+      plain.text(text))
   end
   chunk[#chunk + 1] = "} }\n"
   return table.concat(chunk)

@@ -9,7 +9,8 @@ local WIDTH = 79
 -- ---- Text ----
 
 local function escape(text)
-  return (text:gsub("\\", "\\e"):gsub("%-", "\\-"):gsub("\n([.'])", "\n\\&%1"):gsub("^([.'])", "\\&%1"))
+  text = text:gsub("\\", "\\e"):gsub("%-", "\\-")
+  return (text:gsub("\n([.'])", "\n\\&%1"):gsub("^([.'])", "\\&%1"))
 end
 
 -- `code` and **strong** are bold, *names* are italic. What is code is taken out first: nothing
@@ -60,7 +61,8 @@ end
 
 local RENDER = {
   heading = function(block)
-    return (block.level <= 2 and ".SH " .. escape(block.text:upper()) or ".SS " .. inline(block.text))
+    if block.level > 2 then return ".SS " .. inline(block.text) end
+    return ".SH " .. escape(block.text:upper())
   end,
   paragraph = function(block) return ".PP\n" .. fill(inline(block.text)) end,
   code = code,
@@ -84,19 +86,28 @@ local function drop_first_breaks(text)
   return (text:gsub("(\n%.S[HS] [^\n]*)\n%.PP", "%1"))
 end
 
+-- "name - what it is", the first paragraph.
+local function name_line(list)
+  for _, block in ipairs(list) do
+    if block.kind == "paragraph" then return inline(block.text) end
+  end
+end
+
 --- A man page in man(7)'s macros.
--- @tparam string markdown the text; its title and what comes before the first section are left out
--- @tparam table about name, section, date, version, summary
+-- @tparam string markdown the text; of what comes before the first section, the first paragraph is
+--   what the page is about: "name - what it is"
+-- @tparam table about name, section, date, version
 -- @treturn string roff
 function man.render(markdown, about)
+  local list = blocks.parse(markdown)
   local parts = {
     '.\\" Made by "make docs" from docs/manual/interpreter.md and the sources.',
     (".TH %s %d %s \"%s\" \"User Commands\""):format(about.name:upper(), about.section, about.date,
       about.version),
-    ".SH NAME", about.name .. " \\- " .. escape(about.summary),
+    ".SH NAME", name_line(list),
   }
   local begun = false
-  for _, block in ipairs(blocks.parse(markdown)) do
+  for _, block in ipairs(list) do
     begun = begun or (block.kind == "heading" and block.level == 2)
     if begun then parts[#parts + 1] = RENDER[block.kind](block) end
   end

@@ -31,12 +31,6 @@ local function parameter_line(parameter)
   return parameter.text ~= "" and line .. ": " .. parameter.text or line
 end
 
-local function result_line(result)
-  if not result.type then return "- Returns " .. result.text .. "." end
-  local kind = type_text(result.type)
-  return "- Returns " .. (result.text == "" and kind or kind .. ": " .. result.text) .. "."
-end
-
 local function stop(text)
   return text:find("[.:]$") and text or text .. "."
 end
@@ -45,7 +39,7 @@ local function facts(entry)
   local lines = {}
   local function add(line) lines[#lines + 1] = stop(line) end
   for _, parameter in ipairs(entry.params) do add(parameter_line(parameter)) end
-  for _, result in ipairs(entry.returns) do add(result_line(result):gsub("%.$", "")) end
+  for _, result in ipairs(entry.returns) do add("- Returns " .. api.result_text(result)) end
   for _, raise in ipairs(entry.raises) do add("- Raises " .. raise) end
   if entry.switches then add("- Switches: " .. entry.switches) end
   if entry.source then add("- Follows `" .. entry.source .. "`") end
@@ -132,7 +126,8 @@ end
 
 local function render_class(all, class)
   local functions, fields = split(class.members)
-  local parts = { render_entry(class.entry, 2), render_super(all, class.entry), field_table(fields) }
+  local parts = { render_entry(class.entry, 2), render_super(all, class.entry),
+                  field_table(fields) }
   for _, member in ipairs(functions) do parts[#parts + 1] = render_entry(member, 3) end
   return paragraphs(parts)
 end
@@ -167,6 +162,11 @@ function pages.render(all, page)
   for _, entry in ipairs(functions) do parts[#parts + 1] = render_entry(entry, 2) end
   for _, class in ipairs(page.classes) do parts[#parts + 1] = render_class(all, class) end
   return paragraphs(parts) .. "\n"
+end
+
+--- Is a page one that `render` has made?
+function pages.is_made(text)
+  return text:sub(1, #NOTICE) == NOTICE
 end
 
 --- The first sentence of a text, in one line.

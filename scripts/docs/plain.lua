@@ -34,7 +34,10 @@ local function row_text(row)
 end
 
 local RENDER = {
-  heading = function(block) return unmark(block.text) .. "\n" .. ("-"):rep(utf8.len(block.text)) end,
+  heading = function(block)
+    local text = unmark(block.text)
+    return text .. "\n" .. ("-"):rep(utf8.len(text))
+  end,
   paragraph = function(block) return fill(unmark(block.text), "", "") end,
   code = function(block) return "    " .. table.concat(block.lines, "\n    ") end,
   list = function(block)
@@ -76,14 +79,15 @@ end
 local function parameter_text(parameter)
   local text = type_and_text(parameter)
   if not parameter.optional then return text end
-  return text .. (" (%s)"):format(parameter.default and "default " .. parameter.default or "optional")
+  local default = parameter.default and "default " .. parameter.default
+  return ("%s (%s)"):format(text, default or "optional")
 end
 
 local function facts(entry)
   local lines = {}
   local function add(label, text) lines[#lines + 1] = labelled(label, text) end
   for _, parameter in ipairs(entry.params) do add(parameter.name, parameter_text(parameter)) end
-  for _, result in ipairs(entry.returns) do add("returns", type_and_text(result)) end
+  for _, result in ipairs(entry.returns) do add("returns", api.result_text(result)) end
   for _, raise in ipairs(entry.raises) do add("raises", raise) end
   if entry.kind == "field" and entry.type then add("type", api.type_text(entry.type)) end
   if entry.super then add("super", entry.super) end
