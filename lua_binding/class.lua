@@ -184,5 +184,6 @@ Exception.__uncatchable = false
 core.BaseException, core.Exception, core.GreenletExit = BaseException, Exception, GreenletExit
 core.KeyboardInterrupt = BaseException:extend("KeyboardInterrupt")
 core.LoopExit = Exception:extend("LoopExit")
+core.DeadlockError = core.LoopExit:extend("DeadlockError")
 core.InvalidSwitchError = Exception:extend("InvalidSwitchError")
 core.ConcurrentObjectUseError = Exception:extend("ConcurrentObjectUseError")

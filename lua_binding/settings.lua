@@ -7,7 +7,9 @@ local types = {
   track_greenlet_tree = "boolean",
   stack_slots = "integer", stack_size = "integer", stack_move = "boolean",
   dump = "boolean", watchdog = "seconds", why_alive = "boolean",
-  leaks = { "off", "warn", "error" }, report = { "now", "unobserved" }, -- one of these words
+  -- One of these words:
+  leaks = { "off", "warn", "error" }, report = { "now", "unobserved" },
+  deadlock = { "off", "warn", "error" },
 }
 
 local settings = {}
