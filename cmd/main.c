@@ -63,6 +63,7 @@ static void apply_settings(lua_State *L, const struct options *options) {
   if (!getenv("GREENLUA_DUMP"))
     set(L, "dump", "--dump", "on");
   set(L, "leaks", "--leaks", options->leaks);
+  set(L, "deadlock", "--deadlock", options->deadlock);
   set(L, "report", "--report", options->report);
   set(L, "watchdog", "--watchdog", options->watchdog);
   set(L, "why_alive", "--why-alive", options->why_alive ? "on" : NULL);

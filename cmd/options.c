@@ -40,6 +40,8 @@ static const struct own_option own_options[] = {
    VALUE(leaks)},
   {"--report", "=now|unobserved", "unobserved: report only the errors that nobody takes",
    VALUE(report)},
+  {"--deadlock", "=off|warn|error", "what to do about greenlets that wait in a circle",
+   VALUE(deadlock)},
   {"--watchdog", "=SECONDS", "report a greenlet that does not give way for so long",
    VALUE(watchdog)},
   {"--why-alive", "", "tell what keeps the program running after its last line",

@@ -18,6 +18,7 @@ compiler:
         embed   lua_binding, signal
         embed   lua_binding, report
         embed   lua_binding, waits
+        embed   lua_binding, cycle
         embed   lua_binding, waiter
         embed   lua_binding, handler
         embed   lua_binding, settings

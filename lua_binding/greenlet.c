@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 
+#include "lua_binding/cycle.h"
 #include "lua_binding/greenlet.h"
 #include "lua_binding/pair.h"
 #include "lua_binding/runtime.h"
@@ -31,6 +32,10 @@ static int join(lua_State *L, struct handle *handle, struct l_time *time, bool m
   if (handle->state == HANDLE_DEAD) /* by a finalizer, meanwhile */
     return 0;
   l_start_time(L, rt, time);
+  if (time->seconds < 0 && !time->timeout)
+    l_check_cycle(L, rt, WAIT_JOIN, handle->pair->g, handle->pair);
+  if (handle->state == HANDLE_DEAD)
+    return l_leave_time(L, rt, time, 0);
   int result = greenlet_begin_join(handle->pair->g, time->seconds);
   if (result == 0)
     result = may_leave && !time->timeout ? l_finish(rt) : waiter_finish(&rt->hub, false);

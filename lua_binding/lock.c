@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "core/clock.h"
+#include "lua_binding/cycle.h"
 #include "lua_binding/waitable.h"
 
 /* Who has a permit, and where it took it. */
@@ -38,6 +39,8 @@ enum { MOST_HOLDS = 8 };
 static bool is_ready(const struct l_waitable *waitable) {
   return ((const struct l_lock *)waitable)->counter > 0;
 }
+
+const char WAIT_ACQUIRE[] = "acquire of";
 
 static const struct l_waitable_type lock_type = {"lock", is_ready, false};
 
@@ -139,6 +142,17 @@ static void push_owner(lua_State *L, const struct l_lock *lock) {
     lua_pushnil(L);
 }
 
+struct pair *l_sure_owner(const void *object, const struct pair *waiter) {
+  const struct l_lock *lock = object;
+  if (lock->held != 1 || lock->foreign || !(lock->reentrant || lock->bound == 1))
+    return NULL;
+  struct pair *owner = owner_of(lock);
+  /* A Lock that was taken twice may be a signal, which another one gives; but not if
+   * the end of a scope is to release it. */
+  bool signal = owner == waiter && !l_site_is_inner(lock->holds[0].site);
+  return signal ? NULL : owner;
+}
+
 /* ---- Permits ---- */
 
 /* Take a permit for the greenlet, if there is one. */
@@ -228,8 +242,10 @@ static int l_lock_acquire(lua_State *L) {
   if (!taken && block) {
     l_enter(L, rt);
     l_start_time(L, rt, &time);
+    if (time.seconds < 0 && !time.timeout)
+      l_check_cycle(L, rt, WAIT_ACQUIRE, lock, l_sure_owner(lock, pair));
     taken = take(lock, pair); /* a finalizer may have given one back */
-    int result = taken ? 0 : l_wait_in(L, &lock->waitable.waiters, "acquire of", &time);
+    int result = taken ? 0 : l_wait_in(L, &lock->waitable.waiters, WAIT_ACQUIRE, &time);
     if (result == WAITER_LEAVE)
       return lua_yieldk(L, 0, (lua_KContext)lock, acquired);
     result = taken ? l_leave_time(L, rt, &time, 0) : settle(L, lock, &time, result);

@@ -8,6 +8,7 @@
 
 #include <lualib.h>
 
+#include "lua_binding/cycle.h"
 #include "lua_binding/attention.h"
 #include "lua_binding/binding.h"
 #include "lua_binding/ending.h"
@@ -149,6 +150,7 @@ static void open_classes(lua_State *L, struct runtime *rt) {
   l_open_hub(L, rt);
   l_open_report(L, rt);
   l_open_waits(L, rt);
+  l_open_cycle(L, rt);
   l_open_ending(L, rt);
   l_open_attention(L, rt);
   l_open_protect(L, rt);

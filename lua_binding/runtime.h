@@ -131,6 +131,8 @@ struct runtime {
   uint8_t leaks;            /* what to do about greenlets that are left: ending.h */
   bool why_alive;           /* tell what keeps the program running */
   bool report_late;         /* no errors that somebody still may take */
+  uint8_t deadlock;         /* what becomes of waits in a circle: cycle.h */
+  struct callback cycles;   /* tells of those */
   struct callback report;   /* prints what is in core.reports */
   struct watcher interrupt; /* async: Ctrl-C */
   struct watcher attention; /* async: attention.h; only if it is used */

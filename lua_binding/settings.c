@@ -7,14 +7,16 @@
 #include <stdlib.h>
 
 #include "lua_binding/attention.h"
+#include "lua_binding/cycle.h"
 #include "lua_binding/ending.h"
 #include "lua_binding/runtime.h"
 #include "lua_binding/watchdog.h"
 
 enum setting { TRACK_TREE, STACK_SLOTS, STACK_SIZE, STACK_MOVE, TRAIL_LIMIT, SPAWN_CALLBACKS,
-               PINNING, DUMP, WATCHDOG, WHY_ALIVE, LEAKS, REPORT };
+               PINNING, DUMP, WATCHDOG, WHY_ALIVE, LEAKS, REPORT, DEADLOCK };
 
 static const char *const leaks_words[] = {"off", "warn", "error", NULL};
+static const char *const deadlock_words[] = {"off", "warn", "error", NULL}; /* DEADLOCK_OFF ... */
 static const char *const report_words[] = {"now", "unobserved", NULL};
 
 enum { MOST_LEVELS = 250 }; /* of a spawning stack */
@@ -23,7 +25,7 @@ static enum setting check_setting(lua_State *L, int idx) {
   static const char *const names[] = {"track_greenlet_tree", "stack_slots", "stack_size",
                                       "stack_move", "spawning_stack_limit", "spawn_callbacks",
                                       "pinning", "dump", "watchdog", "why_alive", "leaks",
-                                      "report", NULL};
+                                      "report", "deadlock", NULL};
   return (enum setting)luaL_checkoption(L, idx, NULL, names);
 }
 
@@ -76,6 +78,9 @@ static int core_set(lua_State *L) {
     case WATCHDOG: problem = l_set_watchdog(rt, lua_tonumber(L, 2)); break;
     case WHY_ALIVE: rt->why_alive = lua_toboolean(L, 2); break;
     case LEAKS: rt->leaks = (uint8_t)luaL_checkoption(L, 2, NULL, leaks_words); break;
+    case DEADLOCK:
+      rt->deadlock = (uint8_t)luaL_checkoption(L, 2, NULL, deadlock_words);
+      break;
     case REPORT: rt->report_late = luaL_checkoption(L, 2, NULL, report_words) == 1; break;
   }
   lua_pushstring(L, problem);
@@ -97,6 +102,7 @@ static int core_get(lua_State *L) {
     case WATCHDOG: lua_pushnumber(L, l_get_watchdog(rt)); break;
     case WHY_ALIVE: lua_pushboolean(L, rt->why_alive); break;
     case LEAKS: lua_pushstring(L, leaks_words[rt->leaks]); break;
+    case DEADLOCK: lua_pushstring(L, deadlock_words[rt->deadlock]); break;
     case REPORT: lua_pushstring(L, report_words[rt->report_late]); break;
   }
   return 1;
@@ -125,7 +131,8 @@ void l_read_environment(lua_State *L, struct runtime *rt) {
                   {"watchdog", "GREENLUA_WATCHDOG"},
                   {"why_alive", "GREENLUA_WHY_ALIVE"},
                   {"leaks", "GREENLUA_LEAKS"},
-                  {"report", "GREENLUA_REPORT"}};
+                  {"report", "GREENLUA_REPORT"},
+                  {"deadlock", "GREENLUA_DEADLOCK"}};
   for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
     const char *text = getenv(settings[i].variable);
     if (text)

@@ -30,6 +30,17 @@
 --   64 KB to 1 GB; default 4 MB
 -- @tfield boolean greenlet.config.stack_move for debugging C modules: move stacks away at every
 --   switch; default false
+-- @tfield boolean greenlet.config.dump print what all greenlets do at SIGUSR1; default true
+-- @tfield number greenlet.config.watchdog report a greenlet that does not give way for so many
+--   seconds, 0.01 to 86400; default 0: never
+-- @tfield boolean greenlet.config.why_alive tell what keeps the program running after its last
+--   line; default false
+-- @tfield string greenlet.config.leaks tell which greenlets are blocked for ever at the end: `warn`,
+--   or `error`, which makes the exit status 1; default `off`
+-- @tfield string greenlet.config.report `unobserved`: report only the errors that nobody takes;
+--   default `now`
+-- @tfield string greenlet.config.deadlock what is done when greenlets begin to wait in a circle:
+--   `warn`, `error` or `off`; default `warn`
 
 -- Settings and their types. What is in effect is known in C: some are rounded, or end where memory
 -- does.
@@ -40,7 +51,9 @@ local types = {
   track_greenlet_tree = "boolean",
   stack_slots = "integer", stack_size = "integer", stack_move = "boolean",
   dump = "boolean", watchdog = "seconds", why_alive = "boolean",
-  leaks = { "off", "warn", "error" }, report = { "now", "unobserved" }, -- one of these words
+  -- One of these words:
+  leaks = { "off", "warn", "error" }, report = { "now", "unobserved" },
+  deadlock = { "off", "warn", "error" },
 }
 
 local settings = {}

@@ -76,6 +76,7 @@ void l_sites_term(struct sites *sites) {
 
 void l_push_site_text(lua_State *L, const struct runtime *rt, l_site site) {
   const struct sites *sites = &rt->trail.sites;
+  site &= ~SITE_INNER;
   lua_pushstring(L, site && site <= sites->count ? sites->texts[site] : NULL);
 }
 
@@ -111,27 +112,34 @@ static bool prepare(struct sites *sites) {
 }
 
 COLD static l_site ask(lua_State *L, struct sites *sites) {
-  l_site site;
+  l_site site, inner = 0;
   lua_Debug ar;
   for (int level = 0; lua_getstack(L, level, &ar); level++) {
     lua_getinfo(L, "S", &ar);
-    if (*ar.what != 'C' && (site = site_of(L, sites, &ar)) != OURS)
-      return site;
+    if (*ar.what == 'C')
+      continue;
+    if ((site = site_of(L, sites, &ar)) != OURS)
+      return site | inner;
+    inner = SITE_INNER;
   }
-  return 0;
+  return inner;
 }
 
 l_site l_here(lua_State *L, struct runtime *rt) {
   struct trail *trail = &rt->trail;
+  l_site inner = 0;
   if (__builtin_expect(rt->closing, 0))
     return 0;
   if (__builtin_expect(!l_trail_ready(L, rt) || !prepare(&trail->sites), 0))
     return ask(L, &trail->sites);
   const struct call_info *ci = callinfo_innermost(L);
   for (; ci && ci->previous; ci = ci->previous) {
-    l_site site = ci->status & CALL_IS_C ? OURS : look_up(L, trail, ci);
-    if (site != OURS)
-      return site;
+    if (ci->status & CALL_IS_C)
+      continue;
+    l_site site = look_up(L, trail, ci);
+    if (__builtin_expect(site != OURS, 1))
+      return site | inner;
+    inner = SITE_INNER;
   }
-  return 0;
+  return inner;
 }

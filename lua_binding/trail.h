@@ -29,8 +29,15 @@ struct trail_entry {
   const void *sites[TRAIL_SITES];
 };
 
-/* The number of a place, "bank.lua:29"; 0: not known. */
+/* The number of a place, "bank.lua:29"; 0: not known. The highest bit says that a Lua
+ * part of ours was called there. */
 typedef uint32_t l_site;
+
+#define SITE_INNER (UINT32_C(1) << 31)
+
+static inline bool l_site_is_inner(l_site site) {
+  return site & SITE_INNER;
+}
 
 /* What the instruction at an address is at. */
 struct site_entry {

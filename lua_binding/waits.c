@@ -67,6 +67,8 @@ static void set_times(lua_State *L, const struct greenlet *g) {
   double since = clock_seconds() - g->hub->began - (double)g->wait.since;
   lua_pushnumber(L, since > 0 ? since : 0);
   lua_setfield(L, FACTS, "since");
+  lua_pushnumber(L, (lua_Number)g->wait.since);
+  lua_setfield(L, FACTS, "began");
   double left = seconds_left(g);
   if (left < 0)
     return;
@@ -255,7 +257,7 @@ static bool rests(const struct greenlet *g) {
  * more calls to come. A table: `verb`, the
  * text that struct wait has; `object`, `targets`, or `cases` and `links`; of a watcher
  * the text `watcher`; of a wait for links `text`, and as object what the Lua part
- * gave; `where`, `in`, `since`, `timeout`; `raw`: it rests in a switch.
+ * gave; `where`, `in`, `since`, `began`, `timeout`; `raw`: it rests in a switch.
  */
 static int core_wait_of(lua_State *L) {
   struct pair *pair = l_check_handle(L, 1)->pair;

@@ -190,6 +190,7 @@ function waits.edge(g, even_if_over, names, object)
   if facts.object == nil then facts.object = object end
   local edge = {
     greenlet = g, object = facts.object, holders = {}, since = facts.since,
+    began = facts.began,
     timeout = facts.timeout, where = facts.where, ["in"] = facts["in"],
   }
   local complete = kinds[facts.verb]
