@@ -11,6 +11,7 @@
 #include <lua.h>
 #include <lualib.h>
 
+#include "cmd/ask.h"
 #include "cmd/options.h"
 #include "cmd/repl.h"
 #include "cmd/script.h"
@@ -52,6 +53,22 @@ static void install_binding(lua_State *L) {
     close(taken[--count]);
 }
 
+static void set(lua_State *L, const char *name, const char *source, const char *text) {
+  if (text && !binding_set(L, name, source, text))
+    lua_error(L);
+}
+
+/* Settings of the binding: options count more than the environment. */
+static void apply_settings(lua_State *L, const struct options *options) {
+  if (!getenv("GREENLUA_DUMP"))
+    set(L, "dump", "--dump", "on");
+  set(L, "leaks", "--leaks", options->leaks);
+  set(L, "deadlock", "--deadlock", options->deadlock);
+  set(L, "report", "--report", options->report);
+  set(L, "watchdog", "--watchdog", options->watchdog);
+  set(L, "why_alive", "--why-alive", options->why_alive ? "on" : NULL);
+}
+
 /* A lua_CFunction: what is there before the first chunk runs. */
 static int prepare(lua_State *L) {
   const struct options *options = lua_touserdata(L, 1);
@@ -66,6 +83,7 @@ static int prepare(lua_State *L) {
   luaL_openlibs(L);
   set_arg(L, options);
   install_binding(L);
+  apply_settings(L, options);
   lua_gc(L, LUA_GCRESTART);
   lua_gc(L, LUA_GCGEN, 0, 0);
   return 0;
@@ -176,6 +194,6 @@ int main(int argc, char **argv) {
       options_print_version();
       return EXIT_SUCCESS;
     default:
-      return run_lua(&options);
+      return ask_is_meant(&options) ? ask_run(argv[1], argv[2]) : run_lua(&options);
   }
 }

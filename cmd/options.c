@@ -36,6 +36,16 @@ struct own_option {
 static const struct own_option own_options[] = {
   {"--help", "", "show this text", OPTIONS_HELP, 0},
   {"--version", "", "show greenlua's own version", OPTIONS_VERSION, 0},
+  {"--leaks", "=off|warn|error", "tell which greenlets are blocked for ever at the end",
+   VALUE(leaks)},
+  {"--report", "=now|unobserved", "unobserved: report only the errors that nobody takes",
+   VALUE(report)},
+  {"--deadlock", "=off|warn|error", "what to do about greenlets that wait in a circle",
+   VALUE(deadlock)},
+  {"--watchdog", "=SECONDS", "report a greenlet that does not give way for so long",
+   VALUE(watchdog)},
+  {"--why-alive", "", "tell what keeps the program running after its last line",
+   VALUE(why_alive)},
 };
 
 enum { OWN_OPTIONS = sizeof own_options / sizeof *own_options };

@@ -3,6 +3,7 @@
  */
 #include "lua_binding/greenlet.h"
 #include "lua_binding/runtime.h"
+#include "lua_binding/stuck.h"
 
 static char name_key;
 
@@ -152,15 +153,32 @@ int l_get_name(lua_State *L) {
     return 1;
   lua_pushfstring(L, "Greenlet-%d", ident(L, handle));
   lua_pushvalue(L, -1);
+  l_note_name(handle, lua_tostring(L, -1));
   l_set_private(L, 1, &name_key);
   handle->named = true;
   return 1;
+}
+
+/* Unlike g.name this leaves no trace. */
+void l_push_label(lua_State *L, int idx) {
+  struct handle *handle = lua_touserdata(L, idx);
+  idx = lua_absindex(L, idx);
+  if (l_get_private(L, idx, &name_key) == LUA_TNIL) {
+    lua_pop(L, 1);
+    lua_pushfstring(L, "Greenlet-%d", ident(L, handle));
+  } else if (lua_type(L, -1) != LUA_TSTRING) {
+    l_push_core(L, handle->rt, "safe_text");
+    lua_insert(L, -2);
+    lua_call(L, 1, 1);
+  }
 }
 
 int l_set_name(lua_State *L) {
   struct handle *handle = l_check_handle(L, 1);
   luaL_checkany(L, 2);
   lua_settop(L, 2);
+  if (lua_type(L, 2) == LUA_TSTRING)
+    l_note_name(handle, lua_tostring(L, 2));
   l_set_private(L, 1, &name_key);
   handle->named = true;
   return 0;

@@ -19,6 +19,8 @@
 #ifndef LUA_BINDING_BINDING_H
 #define LUA_BINDING_BINDING_H
 
+#include <stdbool.h>
+
 #include <lua.h>
 
 /*
@@ -40,6 +42,23 @@ LUAMOD_API int luaopen_greenlet(lua_State *L);
  * isyieldable, os.exit. L must be the main thread with its libraries open.
  */
 void binding_install(lua_State *L);
+
+/*
+ * Set greenlet.config's `name` to what `text` says, read as a variable of the
+ * environment is. `source` is who says so, for messages: "--leaks". True; or false with
+ * the message pushed.
+ */
+bool binding_set(lua_State *L, const char *name, const char *source, const char *text);
+
+/*
+ * How a process asks another of the same user what its greenlets do. It makes a random
+ * number that is not 0, listens on a stream socket whose abstract name is
+ * BINDING_ASK_NAME and the number in 8 digits (hexadecimal, lower case), and sends the
+ * number with SIGURG (sigqueue). The answer is one of the bytes below and then text.
+ */
+#define BINDING_ASK_NAME "greenlua-ask-"
+enum { BINDING_ASK_TREE = 1 };            /* bit of the number: a tree, not a list */
+enum { BINDING_ANSWER = 'A', BINDING_ANSWER_STUCK = 'C' }; /* C: it runs in C */
 
 /*
  * A lua_CFunction for the main greenlet, no arguments: run until no greenlet

@@ -308,6 +308,16 @@ core.KeyboardInterrupt = BaseException:extend("KeyboardInterrupt")
 -- @source gevent.exceptions.LoopExit
 core.LoopExit = Exception:extend("LoopExit")
 
+--- A circle of greenlets that wait for each other, raised in the one that closes it if
+-- `greenlet.config.deadlock` is `"error"`.
+-- @class greenlet.DeadlockError
+-- @within errors
+-- @tparam[opt] any message
+-- @tparam any ... more
+-- @switches no
+-- @super greenlet.LoopExit
+core.DeadlockError = core.LoopExit:extend("DeadlockError")
+
 --- A switch that must not be made: see [what blocks where](blocking.md).
 -- @class greenlet.InvalidSwitchError
 -- @within errors

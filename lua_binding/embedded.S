@@ -17,9 +17,13 @@ compiler:
         embed   lua_binding, timeout
         embed   lua_binding, signal
         embed   lua_binding, report
+        embed   lua_binding, waits
+        embed   lua_binding, cycle
         embed   lua_binding, waiter
         embed   lua_binding, handler
         embed   lua_binding, settings
+        embed   lua_binding, dump
+        embed   lua_binding, unobserved
         embed   lua_binding, module
         embed   lua_binding, monkey
         embed   lua_binding, waitable

@@ -22,8 +22,8 @@ static const struct l_waitable_type event_type = {"Event", is_ready, true};
  * Events may be given to `greenlet.wait`, `greenlet.iwait` and `greenlet.select`, several at a
  * time and together with greenlets.
  * @class greenlet.event.Event
- * @call greenlet.event.Event()
  * @order set clear wait is_set
+ * @tparam[opt] string name for reports
  * @usage local opened = greenlet.event.Event()
  * @source gevent.event.Event
  */

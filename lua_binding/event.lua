@@ -37,6 +37,8 @@ local core = ...
 local Event, AsyncResult = core.Event, core.AsyncResult
 local set, wait, is_set = Event.set, Event.wait, Event.is_set
 
+function Event:init(name) core.set_name(self, name, 1, "Event") end
+
 -- ---- AsyncResult ----
 
 --- Make a result that is still to come, for any number of greenlets to wait for.
@@ -71,10 +73,11 @@ local set, wait, is_set = Event.set, Event.wait, Event.is_set
 -- <AsyncResult at 0x5581e0b04d18: error no answer>
 -- ```
 -- @class greenlet.event.AsyncResult
--- @call greenlet.event.AsyncResult()
 -- @order set set_exception get get_nowait wait ready successful result
+-- @tparam[opt] string name for reports
 -- @usage local result = greenlet.event.AsyncResult()
 -- @source gevent.event.AsyncResult
+function AsyncResult:init(name) core.set_name(self, name, 1, "AsyncResult") end
 
 -- In C it is a flag, as an Event. What came of it is core.kept(self).outcome:
 -- {n = how many values, values ...} or {failed = true, error, traceback}.

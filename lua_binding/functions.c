@@ -82,8 +82,9 @@ static int parked(lua_State *L, int status, lua_KContext context) {
 }
 
 /*
- * core.park(description [, timeout]): wait for core.unpark. True when woken,
- * false when the time is up. The description is what reports show.
+ * core.park(description [, timeout [, object]]): wait for core.unpark. True when woken,
+ * false when the time is up. The description is what reports show; the object is for
+ * waits.lua.
  */
 static int core_park(lua_State *L) {
   struct runtime *rt = l_runtime(L);

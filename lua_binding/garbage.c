@@ -21,6 +21,7 @@
 #include <stdlib.h>
 
 #include "lua_binding/allocator.h"
+#include "lua_binding/ending.h"
 #include "lua_binding/joinall.h"
 #include "lua_binding/pair.h"
 #include "lua_binding/queue.h"
@@ -264,12 +265,15 @@ static int found(lua_State *L) {
     /* Anchored again while the collector was about to find it. */
     return 0;
   }
+  lua_settop(L, 1);
   lua_getiuservalue(L, 1, 1);
   if (pair->g->state == GREENLET_NEW && referred(pair)) {
     push_sentinel(L, 2);
     set_sentinel(L, pair, 2, 3); /* later: those are garbage themselves, and first */
     return 0;
   }
+  if (pair->g->begun)
+    l_note_garbage(L, l_rt(pair), 2);
   lua_xmove(L, l_rt(pair)->store, 1);
   promote(pair);
   pair->dying = true;

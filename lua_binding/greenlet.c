@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 
+#include "lua_binding/cycle.h"
 #include "lua_binding/greenlet.h"
 #include "lua_binding/pair.h"
 #include "lua_binding/runtime.h"
@@ -31,6 +32,10 @@ static int join(lua_State *L, struct handle *handle, struct l_time *time, bool m
   if (handle->state == HANDLE_DEAD) /* by a finalizer, meanwhile */
     return 0;
   l_start_time(L, rt, time);
+  if (time->seconds < 0 && !time->timeout)
+    l_check_cycle(L, rt, WAIT_JOIN, handle->pair->g, handle->pair);
+  if (handle->state == HANDLE_DEAD)
+    return l_leave_time(L, rt, time, 0);
   int result = greenlet_begin_join(handle->pair->g, time->seconds);
   if (result == 0)
     result = may_leave && !time->timeout ? l_finish(rt) : waiter_finish(&rt->hub, false);
@@ -297,6 +302,12 @@ static int core_take(lua_State *L) {
   return 0;
 }
 
+/* core.taken(g): has somebody taken its error? */
+static int core_taken(lua_State *L) {
+  lua_pushboolean(L, l_check_handle(L, 1)->taken);
+  return 1;
+}
+
 /* core.failure(g): the error value without taking it, and its traceback. */
 static int core_failure(lua_State *L) {
   if (!l_check_handle(L, 1)->failed)
@@ -338,6 +349,8 @@ void l_open_greenlet(lua_State *L, struct runtime *rt) {
       {"__tostring", l_greenlet_tostring}, {NULL, NULL}};
   static const luaL_Reg functions[] = {{"watch_death", core_watch_death},
                                        {"take", core_take},
+                                       {"taken", core_taken},
+                                       {"report_late", l_report_late},
                                        {"failure", core_failure},
                                        {"outcome", core_outcome},
                                        {"is_greenlet", core_is_handle},

@@ -106,6 +106,17 @@ static void print_reports(struct callback *callback) {
   l_call_in_hub(rt, 0);
 }
 
+void l_print_late_reports(lua_State *L, struct runtime *rt) {
+  if (!rt->report_late)
+    return;
+  l_push_core(L, rt, "print_reports");
+  lua_call(L, 0, 0); /* those that are on their way are kept back, too */
+  l_push_core(L, rt, "unobserved");
+  lua_getfield(L, -1, "print_all");
+  lua_call(L, 0, 0);
+  lua_pop(L, 1);
+}
+
 /* ---- Methods ---- */
 
 /*** Wait for a watcher's next event.

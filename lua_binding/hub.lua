@@ -120,7 +120,8 @@ function core.callback_failed(context, err, traceback)
 end
 
 --- LoopExit for the main greenlet, which nothing can wake: report.lua has it.
-function core.loop_exit() return core.report() end
+-- @param object what it waits for, where only a Lua part knows
+function core.loop_exit(object) return core.report.loop_exit(object) end
 
 --- Print the failures of greenlets. In the hub, before their links are told.
 function core.print_reports()
@@ -128,8 +129,13 @@ function core.print_reports()
   core.reports = {}
   for _, g in ipairs(reports) do
     local err, traceback = core.failure(g)
-    if not counts(err) then core.take(g) end
+    if not counts(err) then
+      core.take(g)
+    elseif core.get("report") == "unobserved" and core.unobserved.keep(g) then
+      goto next
+    end
     handle(g, err, traceback)
+    ::next::
   end
 end
 

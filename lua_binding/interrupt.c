@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "lua_binding/attention.h"
 #include "lua_binding/runtime.h"
 
 static struct runtime *_Atomic owner; /* a process has one SIGINT */
@@ -35,10 +36,12 @@ static void kill_main(lua_State *L, struct runtime *rt) {
   }
 }
 
-static void on_hook(lua_State *L, lua_Debug *ar) {
+void l_on_interrupt_hook(lua_State *L, lua_Debug *ar) {
   struct runtime *rt = owner;
   (void)ar;
   lua_sethook(L, saved_hook, saved_mask, saved_count);
+  if (rt)
+    l_serve(L, rt);
   if (!rt || !atomic_exchange(&interrupted, 0))
     return;
   if (rt->hub.current == &rt->hub.main && lua_gc(L, LUA_GCCOUNT) >= 0) {
@@ -82,12 +85,13 @@ static void on_signal(int number) {
     return;
   }
   lua_State *L = rt->L;
-  if (lua_gethook(L) != on_hook) {
+  if (lua_gethook(L) != l_on_interrupt_hook) {
     saved_hook = lua_gethook(L);
     saved_mask = lua_gethookmask(L);
     saved_count = lua_gethookcount(L);
   }
-  lua_sethook(L, on_hook, LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);
+  lua_sethook(L, l_on_interrupt_hook, LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT,
+              1);
   watcher_send(&rt->interrupt);
   errno = kept;
 }

@@ -7,9 +7,17 @@
  * and an owner who may take it again. What needs no C is in lock.lua.
  */
 #include <errno.h>
+#include <string.h>
 
 #include "core/clock.h"
+#include "lua_binding/cycle.h"
 #include "lua_binding/waitable.h"
+
+/* Who has a permit, and where it took it. */
+struct l_hold {
+  l_owner owner;
+  l_site site;
+};
 
 struct l_lock {
   struct l_waitable waitable; /* its waiters are those who acquire */
@@ -18,122 +26,172 @@ struct l_lock {
   lua_Integer bound;          /* how many there are in all; -1: any number */
   bool made;                  /* init has been called */
   bool reentrant;
-  lua_Integer owner;          /* re-entrant: who has it (own_id); 0: nobody */
-  lua_Integer depth;          /* how often */
+  bool foreign;               /* released by one who had not acquired it */
+  uint8_t room;               /* so many holds can be noted */
+  uint8_t held;               /* so many are */
+  lua_Integer unnoted;        /* permits taken that are not */
+  lua_Integer depth;          /* re-entrant: how often its owner has it */
+  struct l_hold holds[];      /* in the order in which they were taken */
 };
+
+enum { MOST_HOLDS = 8 };
 
 static bool is_ready(const struct l_waitable *waitable) {
   return ((const struct l_lock *)waitable)->counter > 0;
 }
 
+const char WAIT_ACQUIRE[] = "acquire of";
+
 static const struct l_waitable_type lock_type = {"lock", is_ready, false};
 
-static int l_lock_allocate(lua_State *L) {
-  struct l_lock *lock = l_new_waitable(L, sizeof *lock, &lock_type);
+static struct l_lock *new_lock(lua_State *L, uint8_t room) {
+  size_t bytes = sizeof(struct l_lock) + room * sizeof(struct l_hold);
+  struct l_lock *lock = l_new_waitable(L, bytes, &lock_type);
   list_init(&lock->watchers);
   lock->counter = 1;
   lock->bound = -1;
+  lock->room = room;
+  return lock;
+}
+
+static int l_semaphore_allocate(lua_State *L) {
+  new_lock(L, MOST_HOLDS);
+  return 1;
+}
+
+static int l_lock_allocate(lua_State *L) {
+  new_lock(L, 1);
   return 1;
 }
 
 static int l_rlock_allocate(lua_State *L) {
-  l_lock_allocate(L);
-  ((struct l_lock *)lua_touserdata(L, -1))->reentrant = true;
+  new_lock(L, 1)->reentrant = true;
   return 1;
 }
 
-/* ---- Owners ---- */
+/* ---- Who has it ---- */
 
-static char id_key;
-
-/* The number by which locks know the handle on top (popped); 0: none has met it. */
-static lua_Integer pop_id(lua_State *L) {
-  l_get_private(L, -1, &id_key);
-  lua_Integer id = lua_tointeger(L, -1);
-  lua_pop(L, 2);
-  return id;
+/* The current greenlet is about to acquire: it gets a number if it has none, and is
+ * known to be here. May run finalizers. */
+static struct pair *come(lua_State *L, struct runtime *rt) {
+  l_site site = l_here(L, rt);
+  struct pair *pair = l_current(rt);
+  if (__builtin_expect(!pair->owner, 0) && !l_new_owner(rt, pair))
+    luaL_error(L, "not enough memory");
+  pair->site = site;
+  return pair;
 }
 
-static lua_Integer id_of(lua_State *L, const struct greenlet *g) {
-  l_push_handle(L, l_pair(g));
-  return pop_id(L);
+static void note(struct l_lock *lock, struct pair *pair) {
+  if (lock->held == lock->room) {
+    lock->unnoted++;
+    return;
+  }
+  lock->holds[lock->held++] = (struct l_hold){pair->owner, pair->site};
+  pair->permits++;
+}
+
+/* `pair` is whose hold it is, NULL if that one is dead. */
+static void forget(struct l_lock *lock, unsigned i, struct pair *pair) {
+  if (pair)
+    pair->permits--;
+  if (i < --lock->held)
+    memmove(&lock->holds[i], &lock->holds[i + 1], (lock->held - i) * sizeof *lock->holds);
 }
 
 /*
- * The number of the current greenlet, given now if need be. A number, since a
- * reference would keep a greenlet from being found when it is garbage, and so
- * from giving back what it holds; and an address is used again.
+ * Whoever releases without having acquired may be a producer, who counts something
+ * up: then nobody can say who has what. Of a single permit one can.
  */
-static lua_Integer own_id(lua_State *L, struct runtime *rt) {
-  l_push_handle(L, l_current(rt));
-  if (l_get_private(L, -1, &id_key) == LUA_TNIL) {
-    lua_pushinteger(L, ++rt->lock_owners);
-    l_set_private(L, -3, &id_key);
+COLD static void release_for_others(struct l_lock *lock) {
+  if (lock->unnoted > 0) {
+    lock->unnoted--;
+    return;
   }
-  lua_pop(L, 1);
-  return pop_id(L);
+  while (lock->held > 0)
+    forget(lock, 0, l_find_owner(lock->waitable.rt, lock->holds[0].owner));
+  lock->foreign = true;
+  if (lock->bound != 1)
+    lock->room = 0;
 }
 
-static const struct greenlet *find_owner(lua_State *L, const struct l_lock *lock) {
-  struct hub *hub = &lock->waitable.rt->hub;
-  if (!lock->owner || !lock->waitable.rt->started)
-    return NULL;
-  if (id_of(L, &hub->main) == lock->owner)
-    return &hub->main;
-  if (id_of(L, &hub->self) == lock->owner)
-    return &hub->self;
-  for (struct list *node = hub->greenlets.next; node != &hub->greenlets; node = node->next) {
-    const struct greenlet *g = container_of(node, struct greenlet, all);
-    if (id_of(L, g) == lock->owner)
-      return g;
-  }
-  return NULL;
+/* The greenlet gives a permit back: the last that it took. */
+static void drop(struct l_lock *lock, struct pair *pair) {
+  for (unsigned i = lock->held; i-- > 0;)
+    if (lock->holds[i].owner == pair->owner) {
+      forget(lock, i, pair);
+      return;
+    }
+  release_for_others(lock);
+}
+
+static bool owned_by(const struct l_lock *lock, const struct pair *pair) {
+  return lock->held > 0 && lock->holds[0].owner == pair->owner;
+}
+
+static struct pair *owner_of(const struct l_lock *lock) {
+  return lock->held > 0 ? l_find_owner(lock->waitable.rt, lock->holds[0].owner) : NULL;
 }
 
 /* Push the greenlet that holds the lock; nil if nobody does, or a dead one. */
 static void push_owner(lua_State *L, const struct l_lock *lock) {
-  const struct greenlet *owner = find_owner(L, lock);
+  struct pair *owner = lock->reentrant ? owner_of(lock) : NULL;
   if (owner)
-    l_push_handle(L, l_pair(owner));
+    l_push_handle(L, owner);
   else
     lua_pushnil(L);
 }
 
+struct pair *l_sure_owner(const void *object, const struct pair *waiter) {
+  const struct l_lock *lock = object;
+  if (lock->held != 1 || lock->foreign || !(lock->reentrant || lock->bound == 1))
+    return NULL;
+  struct pair *owner = owner_of(lock);
+  /* A Lock that was taken twice may be a signal, which another one gives; but not if
+   * the end of a scope is to release it. */
+  bool signal = owner == waiter && !l_site_is_inner(lock->holds[0].site);
+  return signal ? NULL : owner;
+}
+
 /* ---- Permits ---- */
 
-/* Take a permit for the current greenlet, if there is one. */
-static bool take(lua_State *L, struct l_lock *lock) {
-  lua_Integer id = lock->reentrant ? own_id(L, lock->waitable.rt) : 0;
-  if (lock->owner && lock->owner == id) {
+/* Take a permit for the greenlet, if there is one. */
+static bool take(struct l_lock *lock, struct pair *pair) {
+  if (lock->counter == 0) {
+    if (!lock->reentrant || !owned_by(lock, pair))
+      return false;
     lock->depth++;
     return true;
   }
-  if (lock->counter == 0)
-    return false;
   lock->counter--;
-  lock->owner = id;
   lock->depth = 1;
+  note(lock, pair);
   return true;
 }
 
 /* A permit of the lock at idx is free: it goes to the first who waits. */
 static void give(lua_State *L, int idx, struct l_lock *lock) {
   const struct greenlet *next = waitlist_hand(&lock->waitable.waiters);
-  lock->owner = next && lock->reentrant ? id_of(L, next) : 0;
   lock->depth = 1;
-  if (next)
+  if (next) {
+    note(lock, l_pair(next));
     return;
+  }
   lock->counter++;
   waitlist_wake_all(&lock->watchers);
-  l_tell_links(L, idx);
+  if (lock->waitable.linked)
+    l_tell_links(L, idx);
 }
 
 bool l_take_permit(lua_State *L, int idx) {
-  return take(L, lua_touserdata(L, idx));
+  struct l_lock *lock = lua_touserdata(L, idx);
+  return take(lock, l_current(lock->waitable.rt));
 }
 
 void l_give_permit(lua_State *L, int idx) {
-  give(L, idx, lua_touserdata(L, idx));
+  struct l_lock *lock = lua_touserdata(L, idx);
+  drop(lock, l_current(lock->waitable.rt));
+  give(L, idx, lock);
 }
 
 /* The wait for a permit has come to `result`: 0 or -ETIMEDOUT, or raises. A
@@ -141,6 +199,7 @@ void l_give_permit(lua_State *L, int idx) {
 static int settle(lua_State *L, struct l_lock *lock, struct l_time *time, int result) {
   struct runtime *rt = lock->waitable.rt;
   if (result == 0 && waitlist_refuses(rt->hub.current)) {
+    drop(lock, l_current(rt));
     give(L, 1, lock);
     result = -ECANCELED;
   }
@@ -172,14 +231,21 @@ static int acquired(lua_State *L, int status, lua_KContext context) {
 static int l_lock_acquire(lua_State *L) {
   struct l_lock *lock = l_check_living(L, &lock_type);
   struct runtime *rt = lock->waitable.rt;
-  bool block = lua_isnoneornil(L, 2) || lua_toboolean(L, 2);
-  struct l_time time = l_check_time(L, 3);
-  bool taken = take(L, lock);
+  bool block = true;
+  struct l_time time = {.seconds = -1};
+  if (lua_gettop(L) != 1) {
+    block = lua_isnoneornil(L, 2) || lua_toboolean(L, 2);
+    time = l_check_time(L, 3);
+  }
+  struct pair *pair = come(L, rt);
+  bool taken = take(lock, pair);
   if (!taken && block) {
     l_enter(L, rt);
     l_start_time(L, rt, &time);
-    taken = take(L, lock); /* a finalizer may have given one back */
-    int result = taken ? 0 : l_wait_in(L, &lock->waitable.waiters, "acquire of", &time);
+    if (time.seconds < 0 && !time.timeout)
+      l_check_cycle(L, rt, WAIT_ACQUIRE, lock, l_sure_owner(lock, pair));
+    taken = take(lock, pair); /* a finalizer may have given one back */
+    int result = taken ? 0 : l_wait_in(L, &lock->waitable.waiters, WAIT_ACQUIRE, &time);
     if (result == WAITER_LEAVE)
       return lua_yieldk(L, 0, (lua_KContext)lock, acquired);
     result = taken ? l_leave_time(L, rt, &time, 0) : settle(L, lock, &time, result);
@@ -190,9 +256,9 @@ static int l_lock_acquire(lua_State *L) {
 }
 
 static void check_owner(lua_State *L, const struct l_lock *lock) {
-  if (!lock->owner)
+  if (lock->counter > 0)
     luaL_error(L, "cannot release an RLock that nobody holds");
-  if (lock->owner != own_id(L, lock->waitable.rt))
+  if (!owned_by(lock, l_current(lock->waitable.rt)))
     luaL_error(L, "cannot release an RLock that another greenlet holds");
 }
 
@@ -213,8 +279,10 @@ static int l_lock_release(lua_State *L) {
     check_owner(L, lock);
   else if (lock->bound >= 0 && lock->counter >= lock->bound)
     return luaL_error(L, "the lock was released more often than acquired");
-  if (!lock->reentrant || --lock->depth == 0)
+  if (!lock->reentrant || --lock->depth == 0) {
+    drop(lock, l_current(lock->waitable.rt));
     give(L, 1, lock);
+  }
   lua_pushinteger(L, lock->counter);
   return 1;
 }
@@ -332,7 +400,7 @@ static int get_owner(lua_State *L) {
 
 static void push_holder(lua_State *L, const struct l_lock *lock) {
   push_owner(L, lock);
-  if (!lock->owner)
+  if (lock->counter > 0)
     lua_pushliteral(L, "free");
   else if (lua_isnil(L, -1))
     lua_pushliteral(L, "held by a dead greenlet");
@@ -367,6 +435,43 @@ static int core_make_lock(lua_State *L) {
   return 0;
 }
 
+/* core.note_no_holders(lock): whoever acquires it does so for others */
+static int core_note_no_holders(lua_State *L) {
+  struct l_lock *lock = l_check_waitable(L, &lock_type);
+  lock->room = 0;
+  return 0;
+}
+
+/* core.holders(object): of a lock, nil for others: a list of {greenlet =, dead =,
+ * where =}, with how many permits more are taken as `others`; dead is the name of one
+ * that is dead, or true */
+static int core_holders(lua_State *L) {
+  struct l_waitable *waitable = l_test_waitable(L, 1);
+  if (!waitable || waitable->type != &lock_type)
+    return 0;
+  const struct l_lock *lock = (const struct l_lock *)waitable;
+  struct runtime *rt = waitable->rt;
+  lua_createtable(L, lock->held, 1);
+  for (unsigned i = 0; i < lock->held; i++) {
+    struct pair *pair = l_find_owner(rt, lock->holds[i].owner);
+    lua_createtable(L, 0, 2);
+    if (pair)
+      l_push_handle(L, pair);
+    else
+      l_push_dead_owner(L, rt, lock->holds[i].owner);
+    if (lua_isnil(L, -1))
+      lua_pushboolean(L, true);
+    lua_setfield(L, 3, pair ? "greenlet" : "dead");
+    l_push_site_text(L, rt, lock->holds[i].site);
+    lua_setfield(L, 3, "where");
+    lua_settop(L, 3);
+    lua_rawseti(L, 2, (lua_Integer)i + 1);
+  }
+  lua_pushinteger(L, lock->unnoted);
+  lua_setfield(L, 2, "others");
+  return 1;
+}
+
 static void register_class(lua_State *L, struct runtime *rt, const char *name,
                            lua_CFunction allocate) {
   static const luaL_Reg methods[] = {{"acquire", l_lock_acquire}, {"release", l_lock_release},
@@ -381,11 +486,15 @@ static void register_class(lua_State *L, struct runtime *rt, const char *name,
 }
 
 void l_open_lock(lua_State *L, struct runtime *rt) {
-  static const luaL_Reg functions[] = {{"make_lock", core_make_lock}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"make_lock", core_make_lock},
+                                       {"new_lock", l_lock_allocate},
+                                       {"note_no_holders", core_note_no_holders},
+                                       {"holders", core_holders},
+                                       {NULL, NULL}};
   l_open_waitable(L, rt);
   lua_rawgeti(L, LUA_REGISTRYINDEX, rt->core_ref);
   l_functions(L, rt, functions);
-  register_class(L, rt, "Semaphore", l_lock_allocate);
+  register_class(L, rt, "Semaphore", l_semaphore_allocate);
   register_class(L, rt, "RLock", l_rlock_allocate);
   lua_pop(L, 1);
 }

@@ -116,11 +116,13 @@ end
 -- @class greenlet.lock.Semaphore
 -- @order acquire release hold with wait ready locked
 -- @tparam[opt=1] integer value permits, 0 or more
+-- @tparam[opt] string name for reports
 -- @raise bad argument for another value
 -- @usage local connections = greenlet.lock.Semaphore(10)
 -- @source gevent.lock.Semaphore
-function Semaphore:init(value)
+function Semaphore:init(value, name)
   core.make_lock(self, permits(value, "Semaphore"))
+  core.set_name(self, name, 2, "Semaphore")
 end
 Semaphore.hold, Semaphore.with = hold, with
 
@@ -128,33 +130,40 @@ Semaphore.hold, Semaphore.with = hold, with
 -- @class greenlet.lock.BoundedSemaphore
 -- @super greenlet.lock.Semaphore
 -- @tparam[opt=1] integer value permits, 0 or more
+-- @tparam[opt] string name for reports
 -- @raise bad argument for another value
 -- @usage local connections = greenlet.lock.BoundedSemaphore(10)
 -- @source gevent.lock.BoundedSemaphore
 local BoundedSemaphore = Semaphore:extend("BoundedSemaphore")
-function BoundedSemaphore:init(value)
+function BoundedSemaphore:init(value, name)
   core.make_lock(self, permits(value, "BoundedSemaphore"), true)
+  core.set_name(self, name, 2, "BoundedSemaphore")
 end
 
 --- Make a lock: a BoundedSemaphore of 1.
 -- @class greenlet.lock.Lock
--- @call greenlet.lock.Lock()
 -- @super greenlet.lock.BoundedSemaphore
+-- @tparam[opt] string name for reports
 -- @usage local printer = greenlet.lock.Lock()
 -- @source gevent.threading.Lock
 local Lock = BoundedSemaphore:extend("Lock")
-function Lock:init(value)
+Lock.__new = core.new_lock
+function Lock:init(value, name)
+  local first = type(value) == "string" and name == nil
+  if first then value, name = nil, value end
   if value ~= nil and value ~= 1 then core.argerror(1, "Lock", "a Lock has one permit") end
-  BoundedSemaphore.init(self, 1)
+  core.make_lock(self, 1, true)
+  core.set_name(self, name, first and 1 or 2, "Lock")
 end
 
 --- Make a re-entrant lock: its owner may acquire it again, and must release it as often.
 -- Nobody else may release it. A coroutine is of the greenlet that it runs in. It has all methods of
 -- a `Semaphore`.
 -- @class greenlet.lock.RLock
--- @call greenlet.lock.RLock()
+-- @tparam[opt] string name for reports
 -- @usage local account = greenlet.lock.RLock()
 -- @source gevent.lock.RLock
+function RLock:init(name) core.set_name(self, name, 1, "RLock") end
 RLock.hold, RLock.with = hold, with
 
 -- ---- DummySemaphore ----
@@ -162,13 +171,16 @@ RLock.hold, RLock.with = hold, with
 --- Make a semaphore that never blocks, for where a lock is asked for and none is needed.
 -- It may be acquired any number of times, by all at once. It has all methods of a `Semaphore`.
 -- @class greenlet.lock.DummySemaphore
--- @call greenlet.lock.DummySemaphore()
+-- @tparam[opt] any value not used
+-- @tparam[opt] string name for reports
 -- @usage local log = make_log(greenlet.lock.DummySemaphore())
 -- @source gevent.lock.DummySemaphore
 local DummySemaphore = core.Waitable:extend("DummySemaphore")
 DummySemaphore.__new = Semaphore.__new
 DummySemaphore.counter = 1
 DummySemaphore.hold, DummySemaphore.with = hold, with
+
+function DummySemaphore:init(_, name) core.set_name(self, name, 2, "DummySemaphore") end
 
 function DummySemaphore.acquire(_, _, timeout)
   core.check_time(timeout, 2, "acquire")

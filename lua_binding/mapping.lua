@@ -123,7 +123,7 @@ local function finish(map, n)
   core.job_tell(map.job)
   while core.job_left(map.job) > 0 and map.before ~= 0 do
     map.waiting = getcurrent()
-    local ok, err = core.pcall(core.park, "the calls of a map")
+    local ok, err = core.pcall(core.park, "the calls of a map", nil, map)
     map.waiting = nil
     if not ok then core.raise(err) end
   end

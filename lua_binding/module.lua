@@ -33,7 +33,7 @@ local greenlet = {
   class = core.class,
   BaseException = core.BaseException, Exception = core.Exception,
   GreenletExit = core.GreenletExit, Timeout = core.Timeout,
-  KeyboardInterrupt = core.KeyboardInterrupt, LoopExit = core.LoopExit,
+  KeyboardInterrupt = core.KeyboardInterrupt, LoopExit = core.LoopExit, DeadlockError = core.DeadlockError,
   InvalidSwitchError = core.InvalidSwitchError,
   ConcurrentObjectUseError = core.ConcurrentObjectUseError,
   Greenlet = core.Greenlet, greenlet = core.greenlet,

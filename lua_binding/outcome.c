@@ -55,6 +55,14 @@ static void count_failure(struct runtime *rt, struct handle *handle) {
   rt->failures++;
 }
 
+/* core.report_late(g): print it once the hub runs */
+int l_report_late(lua_State *L) {
+  struct runtime *rt = l_check_handle(L, 1)->rt;
+  if (rt->started && !rt->closing)
+    l_schedule_report(L, rt, 1);
+  return 0;
+}
+
 /* An error that somebody killed it with is known to that somebody. */
 void l_note_killer(lua_State *L, int idx) {
   idx = lua_absindex(L, idx);

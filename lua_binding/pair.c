@@ -165,6 +165,8 @@ struct pair *l_take_pair(lua_State *L, struct runtime *rt, struct handle *handle
 static void released(struct greenlet *g) {
   struct pair *pair = l_pair(g);
   struct runtime *rt = l_rt(pair);
+  if (pair->owner)
+    l_owner_gone(rt, pair);
   if (pair->handle) {
     pair->handle->pair = NULL;
     pair->handle->state = HANDLE_DEAD;

@@ -214,6 +214,10 @@ end
 local function open(self, places)
   self._guests = {}
   self._places = places
+  if places then
+    core.note_no_holders(places)
+    core.kept(places).pool = self
+  end
   self._adders = 0
   self._members = core.members(function() left(self) end, places)
 end

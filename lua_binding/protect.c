@@ -316,6 +316,7 @@ static int l_exit(lua_State *L) {
     status = lua_toboolean(L, 1) ? EXIT_SUCCESS : EXIT_FAILURE;
   else
     status = (int)luaL_optinteger(L, 1, EXIT_SUCCESS);
+  l_print_late_reports(L, l_runtime(L));
   if (lua_toboolean(L, 2)) {
     l_runtime(L)->closing = true;
     lua_close(L);

@@ -198,6 +198,8 @@ bool l_is_selection(lua_State *L, int idx);
 /* Push what holds who waits for the nth case of the selection at idx; false when
  * there are not so many. */
 bool l_push_selected(lua_State *L, int idx, int nth);
+/* Push the kind of that case, "get", and what it is about; of kind "wait" nil. */
+void l_push_selected_case(lua_State *L, int idx, int nth);
 
 void l_open_queue(lua_State *L, struct runtime *rt);
 void l_open_select(lua_State *L, struct runtime *rt);

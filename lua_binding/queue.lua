@@ -122,6 +122,7 @@ core.StopIteration = core.Exception:extend("StopIteration")
 -- @tparam[opt] integer maxsize how many items fit, 1 or more; nil: any number. 0 is an error: what
 --   holds no items is a `Channel`
 -- @tparam[opt] table items list of what is in it from the start, which may be more than fit
+-- @tparam[opt] string name for reports
 -- @raise bad argument
 -- @usage local lines = greenlet.queue.Queue(10)
 -- @source gevent.queue.Queue
@@ -131,6 +132,7 @@ core.StopIteration = core.Exception:extend("StopIteration")
 -- @class greenlet.queue.SimpleQueue
 -- @tparam[opt] integer maxsize how many items fit, 1 or more; nil: any number
 -- @tparam[opt] table items list of what is in it from the start
+-- @tparam[opt] string name for reports
 -- @raise bad argument
 -- @usage local lines = greenlet.queue.SimpleQueue(10)
 -- @source gevent.queue.SimpleQueue
@@ -145,6 +147,7 @@ core.StopIteration = core.Exception:extend("StopIteration")
 -- @super greenlet.queue.Queue
 -- @tparam[opt] integer maxsize how many items fit, 1 or more; nil: any number
 -- @tparam[opt] table items list of what is in it from the start
+-- @tparam[opt] string name for reports
 -- @raise bad argument
 -- @usage local stack = greenlet.queue.LifoQueue()
 -- @source gevent.queue.LifoQueue
@@ -182,7 +185,7 @@ core.StopIteration = core.Exception:extend("StopIteration")
 -- channel that nobody else can reach any more is [garbage](garbage.md), and so are stages that were
 -- abandoned.
 -- @class greenlet.queue.Channel
--- @call greenlet.queue.Channel()
+-- @tparam[opt] string name for reports
 -- @usage local channel = greenlet.queue.Channel()
 -- @source gevent.queue.Channel
 
@@ -191,14 +194,15 @@ core.StopIteration = core.Exception:extend("StopIteration")
 -- @super greenlet.queue.Queue
 -- @tparam[opt] nil maxsize nil
 -- @tparam[opt] table items list of what is in it from the start
+-- @tparam[opt] string name for reports
 -- @raise bad argument when *maxsize* is not nil
 -- @usage local log = greenlet.queue.UnboundQueue()
 -- @source gevent.queue.UnboundQueue
-function UnboundQueue:init(maxsize, items)
+function UnboundQueue:init(maxsize, items, name)
   if maxsize ~= nil then
     core.argerror(1, "UnboundQueue", "nil expected, got " .. core.typename(maxsize))
   end
-  Queue.init(self, nil, items)
+  Queue.init(self, nil, items, name)
 end
 
 -- ---- PriorityQueue ----
@@ -285,18 +289,20 @@ end
 -- @tparam[opt] integer maxsize how many items fit, 1 or more; nil: any number
 -- @tparam[opt] table items list of what is in it from the start
 -- @tparam[opt] function less `less(a, b)`: must *a* leave before *b*?
+-- @tparam[opt] string name for reports; as with other queues it may be the third argument
 -- @raise bad argument; what a comparison of *items* raises
 -- @usage local function less(a, b) return a.due < b.due end
 --   local todo = greenlet.queue.PriorityQueue(nil, nil, less)
 -- @source gevent.queue.PriorityQueue
-function PriorityQueue:init(maxsize, items, less)
+function PriorityQueue:init(maxsize, items, less, name)
+  if type(less) == "string" and name == nil then less, name = nil, less end
   if less ~= nil and not core.callable(less) then
     core.argerror(3, "PriorityQueue", "function expected, got " .. core.typename(less))
   end
   if items ~= nil and type(items) ~= "table" then
     core.argerror(2, "PriorityQueue", "table expected, got " .. core.typename(items))
   end
-  Queue.init(self, maxsize)
+  Queue.init(self, maxsize, nil, name)
   core.sorted_by(self, less)
   if not items then return end
   self.maxsize = nil

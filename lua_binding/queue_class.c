@@ -131,11 +131,27 @@ static void set_maxsize(struct l_queue *queue, size_t maxsize) {
   l_items_adjust(queue);
 }
 
-/* Queue([maxsize [, items]]): for sorted ones queue.lua puts the items in. */
+/* Set the name at `name`, unless it is nil, of the object at 1. */
+static void set_name(lua_State *L, struct l_queue *queue, int name, int argument,
+                     const char *function) {
+  if (lua_isnoneornil(L, name))
+    return;
+  l_push_core(L, queue->waitable.rt, "set_name");
+  lua_pushvalue(L, 1);
+  lua_pushvalue(L, name);
+  lua_pushinteger(L, argument);
+  lua_pushstring(L, function);
+  lua_call(L, 4, 0);
+}
+
+/* Queue([maxsize [, items [, name]]]): for sorted ones queue.lua puts the items in. */
 static int l_queue_init(lua_State *L) {
+  enum { MAXSIZE = 2, ITEMS, NAME };
   struct l_queue *queue = l_check_holding(L);
-  size_t maxsize = check_size(L, 2, 1, "Queue");
-  lua_settop(L, 3);
+  size_t maxsize = check_size(L, MAXSIZE, 1, "Queue");
+  lua_settop(L, NAME);
+  set_name(L, queue, NAME, 3, "Queue");
+  lua_settop(L, ITEMS);
   if (!lua_isnil(L, 3) && !lua_istable(L, 3))
     return l_typeerror(L, 3, 2, "Queue", "table");
   if (!lua_isnil(L, 3) && queue->order == ORDER_SORTED)
@@ -154,8 +170,10 @@ static int l_queue_init(lua_State *L) {
 }
 
 static int l_channel_init(lua_State *L) {
-  l_check_queue(L);
-  if (!lua_isnoneornil(L, 2))
+  struct l_queue *queue = l_check_queue(L);
+  if (lua_type(L, 2) == LUA_TSTRING)
+    set_name(L, queue, 2, 1, "Channel");
+  else if (!lua_isnoneornil(L, 2))
     return l_argerror(L, 1, "Channel", "a channel holds no items: for a size see Queue");
   return 0;
 }
@@ -318,7 +336,9 @@ static int l_queue_tostring(lua_State *L) {
   luaL_getmetafield(L, 1, "__name");
   const struct l_queue *queue = l_check_queue(L);
   const char *first = l_queue_is_channel(queue) ? ": " : ", ";
-  lua_pushfstring(L, "<%s at %p", lua_tostring(L, 2), queue->table);
+  l_push_shown_name(L, 1);
+  lua_pushfstring(L, "<%s%s at %p", lua_tostring(L, 2), lua_tostring(L, -1), queue->table);
+  lua_remove(L, -2);
   push_size(L, queue);
   push_number_of(L, length(queue, &queue->waitable.waiters), "getting", first);
   if (lua_rawlen(L, -1) > 0)

@@ -66,25 +66,31 @@ void l_push_traceback(lua_State *L, struct pair *pair) {
   }
 }
 
-/* Push "file:line: in ..." of the innermost script line, or "?". */
-void l_push_place(lua_State *L, struct pair *pair) {
+lua_State *l_find_place(const struct pair *pair, lua_Debug *ar) {
   lua_State *threads[DEEPEST];
-  lua_Debug ar;
   int count = pair->g->begun ? chain(pair, threads) : 0;
   while (count-- > 0)
-    for (int level = 0; lua_getstack(threads[count], level, &ar); level++) {
-      lua_getinfo(threads[count], "Sl", &ar);
-      if (ar.currentline > 0 && strncmp(ar.short_src, "[greenlet", 9) != 0) {
-        lua_pushfstring(L, "%s:%d: in ", ar.short_src, ar.currentline);
-        if (*ar.what == 'm')
-          lua_pushliteral(L, "main chunk");
-        else
-          lua_pushfstring(L, "function <%s:%d>", ar.short_src, ar.linedefined);
-        lua_concat(L, 2);
-        return;
-      }
+    for (int level = 0; lua_getstack(threads[count], level, ar); level++) {
+      lua_getinfo(threads[count], "Sl", ar);
+      if (ar->currentline > 0 && strncmp(ar->short_src, "[greenlet", 9) != 0)
+        return threads[count];
     }
-  lua_pushliteral(L, "?");
+  return NULL;
+}
+
+/* Push "file:line: in ..." of the innermost script line, or "?". */
+void l_push_place(lua_State *L, struct pair *pair) {
+  lua_Debug ar;
+  if (!l_find_place(pair, &ar)) {
+    lua_pushliteral(L, "?");
+    return;
+  }
+  lua_pushfstring(L, "%s:%d: in ", ar.short_src, ar.currentline);
+  if (*ar.what == 'm')
+    lua_pushliteral(L, "main chunk");
+  else
+    lua_pushfstring(L, "function <%s:%d>", ar.short_src, ar.linedefined);
+  lua_concat(L, 2);
 }
 
 /* Replace what is waited for, on top, by `what` and its text. */

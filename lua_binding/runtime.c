@@ -8,7 +8,10 @@
 
 #include <lualib.h>
 
+#include "lua_binding/cycle.h"
+#include "lua_binding/attention.h"
 #include "lua_binding/binding.h"
+#include "lua_binding/ending.h"
 #include "lua_binding/runtime.h"
 
 enum { DEFAULT_SLOTS = 64, DEFAULT_SLOT_BYTES = 4 << 20, DEFAULT_TRAIL = 10 };
@@ -91,6 +94,7 @@ static int l_runtime_gc(lua_State *L) {
   struct runtime *rt = lua_touserdata(L, 1);
   rt->closing = true;
   l_close_interrupt(rt);
+  l_close_attention(rt);
   /* os.exit(code, true) in a greenlet: we stand on one of the stacks. */
   if (!rt->started || rt->hub.current != &rt->hub.main)
     return 0;
@@ -98,6 +102,7 @@ static int l_runtime_gc(lua_State *L) {
   rt->track_tree = false; /* later finalizers may spawn */
   free_pairs(rt);
   l_trail_term(&rt->trail);
+  l_owners_term(&rt->owners);
   hub_term(&rt->hub);
   return 0;
 }
@@ -144,6 +149,10 @@ static void open_classes(lua_State *L, struct runtime *rt) {
   l_open_watcher(L, rt);
   l_open_hub(L, rt);
   l_open_report(L, rt);
+  l_open_waits(L, rt);
+  l_open_cycle(L, rt);
+  l_open_ending(L, rt);
+  l_open_attention(L, rt);
   l_open_protect(L, rt);
   l_open_functions(L, rt);
   l_open_settings(L, rt);
@@ -204,15 +213,34 @@ void binding_install(lua_State *L) {
 }
 
 int binding_wait(lua_State *L) {
-  l_push_core(L, l_find_runtime(L), "join");
+  struct runtime *rt = l_find_runtime(L);
+  l_tell_why_alive(L, rt);
+  l_push_core(L, rt, "join");
   lua_call(L, 0, 0);
+  l_tell_leaks(L, rt);
   return 0;
 }
 
 int binding_finish(lua_State *L) {
-  l_push_core(L, l_find_runtime(L), "finish");
+  struct runtime *rt = l_find_runtime(L);
+  l_push_core(L, rt, "finish");
   lua_call(L, 0, 0);
+  l_print_late_reports(L, rt);
   return 0;
+}
+
+/* (light struct setting) */
+static int set(lua_State *L) {
+  const char *const *setting = lua_touserdata(L, 1);
+  l_set_by_text(L, l_find_runtime(L), setting[0], setting[1], setting[2]);
+  return 0;
+}
+
+bool binding_set(lua_State *L, const char *name, const char *source, const char *text) {
+  const char *setting[] = {name, source, text};
+  lua_pushcfunction(L, set);
+  lua_pushlightuserdata(L, setting);
+  return lua_pcall(L, 1, 0, 0) == LUA_OK;
 }
 
 int binding_failures(lua_State *L) {

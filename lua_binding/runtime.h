@@ -30,6 +30,7 @@
 #include "core/hub.h"
 #include "core/waitlist.h"
 #include "core/watcher.h"
+#include "lua_binding/owner.h"
 #include "lua_binding/trail.h"
 
 struct handle;
@@ -54,6 +55,9 @@ struct pair {
   bool ending;              /* killed by core.end_all, and not resisting */
   bool dying;               /* killed as garbage already */
   struct sentinel *sentinel; /* garbage.c */
+  l_owner owner;            /* what locks know it by; 0: it has taken none */
+  unsigned permits;         /* of locks that it has */
+  l_site site;              /* where it waits for one */
   struct notice *notice;    /* tells the links that Lua keeps; often NULL */
   struct greenlet *g;       /* &own, &hub.main or &hub.self */
 };
@@ -122,9 +126,16 @@ struct runtime {
   unsigned selections;      /* changes with each choice of a select */
   int peak_kilobytes;       /* of the Lua heap since memory was given back */
   int failures;             /* errors that nobody took */
-  lua_Integer lock_owners;  /* numbers given to greenlets so far: lock.c */
+  struct owners owners;
+  unsigned dead_owners;     /* how many have died with locks in their hands */
+  uint8_t leaks;            /* what to do about greenlets that are left: ending.h */
+  bool why_alive;           /* tell what keeps the program running */
+  bool report_late;         /* no errors that somebody still may take */
+  uint8_t deadlock;         /* what becomes of waits in a circle: cycle.h */
+  struct callback cycles;   /* tells of those */
   struct callback report;   /* prints what is in core.reports */
   struct watcher interrupt; /* async: Ctrl-C */
+  struct watcher attention; /* async: attention.h; only if it is used */
 };
 
 extern const char handle_kind, watcher_kind_tag, timeout_kind, loop_kind, callback_kind;
@@ -336,6 +347,8 @@ struct handle *l_new_handle(lua_State *L, struct runtime *rt, int meta);
 void l_kill(lua_State *L, int idx, int error);
 /* Push the error of an argument: absent is GreenletExit, a class an instance. */
 void l_push_exception(lua_State *L, struct runtime *rt, int idx);
+/* Push what reports call the handle at idx: its name, "main", "Greenlet-3". */
+void l_push_label(lua_State *L, int idx);
 /* Push what a greenlet runs, as text: "function <file:line>". */
 void l_push_function_name(lua_State *L, int idx);
 void l_pair_open(lua_State *L, struct runtime *rt);
@@ -371,6 +384,7 @@ void l_untake(struct handle *handle);  /* nobody did */
 /* Somebody kills the handle at idx with the error on top (left there). */
 void l_note_killer(lua_State *L, int idx);
 void l_schedule_report(lua_State *L, struct runtime *rt, int idx);
+int l_report_late(lua_State *L);
 
 /* Tell the list of members of the death of the handle on top (popped), unless it
  * knows: members.c. */
@@ -397,12 +411,23 @@ void l_age_pool(struct runtime *rt);
 void l_mark_threads(struct runtime *rt);
 void l_mark_base(lua_State *thread);
 
+/* Print the failures that nobody took, if they were kept back: hub.lua. */
+void l_print_late_reports(lua_State *L, struct runtime *rt);
+
 /* Push the origin of what is made here and now: trail.c. */
 void l_push_origin(lua_State *L, struct runtime *rt);
 /* Push the spawning stack of the handle at idx, or "". */
 void l_push_trail(lua_State *L, int handle);
 /* Push its first line; false, with nothing pushed, if there is none. */
 bool l_push_site(lua_State *L, int handle);
+/* Can the addresses of instructions be read, and do those noted tell a place? May run
+ * finalizers. */
+bool l_trail_ready(lua_State *L, struct runtime *rt);
+/* Where the innermost function of a script is: site.c. May run finalizers. */
+l_site l_here(lua_State *L, struct runtime *rt);
+/* Push "file:line"; nil if that is not known. */
+void l_push_site_text(lua_State *L, const struct runtime *rt, l_site site);
+void l_sites_term(struct sites *sites);
 /* Origins are made anew from now on. */
 void l_trail_forget(struct runtime *rt);
 void l_trail_open(lua_State *L, struct runtime *rt);
@@ -416,6 +441,9 @@ void l_push_waited(lua_State *L, const struct pair *pair);
 void l_push_traceback(lua_State *L, struct pair *pair);
 void l_push_wait(lua_State *L, struct pair *pair);
 void l_push_place(lua_State *L, struct pair *pair);
+/* The innermost script line of one that rests: the thread that it is in, or NULL; what
+ * lua_getinfo says of "Sl". */
+lua_State *l_find_place(const struct pair *pair, lua_Debug *ar);
 
 /*
  * Call the function with `arguments` arguments on top of hub_L; below it lies
@@ -441,6 +469,7 @@ void l_open_watcher(lua_State *L, struct runtime *rt);
 void l_open_loop(lua_State *L, struct runtime *rt);
 void l_open_hub(lua_State *L, struct runtime *rt);
 void l_open_report(lua_State *L, struct runtime *rt);
+void l_open_waits(lua_State *L, struct runtime *rt);
 void l_open_garbage(lua_State *L, struct runtime *rt);
 void l_open_protect(lua_State *L, struct runtime *rt);
 void l_open_interrupt(lua_State *L, struct runtime *rt);
@@ -448,5 +477,8 @@ void l_close_interrupt(struct runtime *rt);
 void l_open_functions(lua_State *L, struct runtime *rt);
 void l_open_settings(lua_State *L, struct runtime *rt);
 void l_read_environment(lua_State *L, struct runtime *rt);
+/* Set what a variable or an option, `source`, says; raises if it makes no sense. */
+void l_set_by_text(lua_State *L, struct runtime *rt, const char *name, const char *source,
+                   const char *text);
 
 #endif

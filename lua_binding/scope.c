@@ -21,7 +21,7 @@ static void push_value(lua_State *L, void *error) {
 }
 
 /*
- * core.outlast(description, held): wait for core.unpark. Returns true when woken;
+ * core.outlast(description, held, scope): wait for core.unpark. Returns true when woken;
  * false and the value of an error that was sent, which is appended to the list
  * `held`; nil and a boolean when nothing can wake the greenlet (true), or somebody
  * has switched into the wait (false).

@@ -168,7 +168,7 @@ end
 -- One wait for the children. What is sent meanwhile is held.
 local function outlast(self, held)
   self._waiting = core.getcurrent()
-  local woken, what = core.outlast(WAITS_FOR, held)
+  local woken, what = core.outlast(WAITS_FOR, held, self)
   self._waiting = nil
   if woken then return end
   local deadlock = woken == nil and what
@@ -176,7 +176,7 @@ local function outlast(self, held)
   if woken == nil and not deadlock then
     fail(self, core.InvalidSwitchError("somebody switched into a greenlet that was waiting"))
   elseif not self._cancelled then
-    fail(self, deadlock and core.loop_exit() or core.take_held(held))
+    fail(self, deadlock and core.loop_exit(self) or core.take_held(held))
   elseif deadlock or core.KeyboardInterrupt:class_of(what) then
     kill_children(self) -- whoever presses Ctrl-C twice has no patience
   end
@@ -192,7 +192,7 @@ local function settle(self)
     outlast(self, held)
   end
   core.pend(held)
-  if self._kills == MOST_KILLS then fail(self, core.loop_exit()) end
+  if self._kills == MOST_KILLS then fail(self, core.loop_exit(self)) end
 end
 
 -- An error on its own does not say what else has failed. One that nobody will

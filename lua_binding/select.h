@@ -7,6 +7,8 @@
 
 #include "lua_binding/queue.h"
 
+extern const char WAIT_SELECT[]; /* what struct wait says */
+
 enum l_kind { KIND_GET, KIND_PUT, KIND_WAIT };
 
 struct l_case {

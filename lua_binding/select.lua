@@ -59,7 +59,7 @@ end
 function Links:add(number, object)
   local function notify() self:told(number) end
   core.link_quietly(object, notify)
-  self[#self + 1] = { object = object, notify = notify }
+  self[#self + 1] = { object = object, notify = notify, number = number }
 end
 
 function Links:__close()

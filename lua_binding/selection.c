@@ -30,6 +30,8 @@ struct selection {
  * puts at all, the item, or for a sorted queue the place (queue.lua) with it. */
 enum part { OBJECT, ITEM, WIDTH };
 
+const char WAIT_SELECT[] = "select of";
+
 static const char selection_kind;
 
 static struct selection *test(lua_State *L, int idx) {
@@ -59,6 +61,18 @@ bool l_push_selected(lua_State *L, int idx, int nth) {
   else
     lua_pushvalue(L, idx); /* the object's link holds the greenlet: select.lua */
   return true;
+}
+
+void l_push_selected_case(lua_State *L, int idx, int nth) {
+  static const char *const names[] = {"get", "put", "wait"};
+  const struct selection *selection = test(L, idx);
+  struct l_case one = selection->cases[nth - 1].one;
+  idx = lua_absindex(L, idx);
+  lua_pushstring(L, names[one.kind]);
+  if (one.queue)
+    push_part(L, idx, selection, nth, OBJECT);
+  else
+    lua_pushnil(L);
 }
 
 /* ---- Making ---- */
@@ -190,7 +204,7 @@ static int begin(struct runtime *rt, struct selection *selection, double seconds
     else if (selected->one.kind == KIND_PUT)
       choice_add(hub, &selected->choice, &queue->putters, give);
   }
-  return choice_begin(hub, "select of", selection, seconds);
+  return choice_begin(hub, WAIT_SELECT, selection, seconds);
 }
 
 /* Sort the item in, for which a place is reserved. */

@@ -6,17 +6,26 @@
 #include <limits.h>
 #include <stdlib.h>
 
+#include "lua_binding/attention.h"
+#include "lua_binding/cycle.h"
+#include "lua_binding/ending.h"
 #include "lua_binding/runtime.h"
+#include "lua_binding/watchdog.h"
 
 enum setting { TRACK_TREE, STACK_SLOTS, STACK_SIZE, STACK_MOVE, TRAIL_LIMIT, SPAWN_CALLBACKS,
-               PINNING };
+               PINNING, DUMP, WATCHDOG, WHY_ALIVE, LEAKS, REPORT, DEADLOCK };
+
+static const char *const leaks_words[] = {"off", "warn", "error", NULL};
+static const char *const deadlock_words[] = {"off", "warn", "error", NULL}; /* DEADLOCK_OFF ... */
+static const char *const report_words[] = {"now", "unobserved", NULL};
 
 enum { MOST_LEVELS = 250 }; /* of a spawning stack */
 
 static enum setting check_setting(lua_State *L, int idx) {
   static const char *const names[] = {"track_greenlet_tree", "stack_slots", "stack_size",
                                       "stack_move", "spawning_stack_limit", "spawn_callbacks",
-                                      "pinning", NULL};
+                                      "pinning", "dump", "watchdog", "why_alive", "leaks",
+                                      "report", "deadlock", NULL};
   return (enum setting)luaL_checkoption(L, idx, NULL, names);
 }
 
@@ -65,6 +74,14 @@ static int core_set(lua_State *L) {
     }
     case SPAWN_CALLBACKS: rt->spawn_callbacks = lua_toboolean(L, 2); break;
     case PINNING: rt->pinning = lua_toboolean(L, 2); break;
+    case DUMP: l_listen(rt, lua_toboolean(L, 2)); break;
+    case WATCHDOG: problem = l_set_watchdog(rt, lua_tonumber(L, 2)); break;
+    case WHY_ALIVE: rt->why_alive = lua_toboolean(L, 2); break;
+    case LEAKS: rt->leaks = (uint8_t)luaL_checkoption(L, 2, NULL, leaks_words); break;
+    case DEADLOCK:
+      rt->deadlock = (uint8_t)luaL_checkoption(L, 2, NULL, deadlock_words);
+      break;
+    case REPORT: rt->report_late = luaL_checkoption(L, 2, NULL, report_words) == 1; break;
   }
   lua_pushstring(L, problem);
   return 1;
@@ -81,8 +98,25 @@ static int core_get(lua_State *L) {
     case TRAIL_LIMIT: lua_pushinteger(L, rt->trail.limit); break;
     case SPAWN_CALLBACKS: lua_pushboolean(L, rt->spawn_callbacks); break;
     case PINNING: lua_pushboolean(L, rt->pinning); break;
+    case DUMP: lua_pushboolean(L, l_listens(rt)); break;
+    case WATCHDOG: lua_pushnumber(L, l_get_watchdog(rt)); break;
+    case WHY_ALIVE: lua_pushboolean(L, rt->why_alive); break;
+    case LEAKS: lua_pushstring(L, leaks_words[rt->leaks]); break;
+    case DEADLOCK: lua_pushstring(L, deadlock_words[rt->deadlock]); break;
+    case REPORT: lua_pushstring(L, report_words[rt->report_late]); break;
   }
   return 1;
+}
+
+void l_set_by_text(lua_State *L, struct runtime *rt, const char *name, const char *source,
+                   const char *text) {
+  l_push_core(L, rt, "settings");
+  lua_getfield(L, -1, "from_environment");
+  lua_pushstring(L, name);
+  lua_pushstring(L, source);
+  lua_pushstring(L, text);
+  lua_call(L, 3, 0);
+  lua_pop(L, 1);
 }
 
 /* The Lua part, which few programs need, is loaded only if there is anything. */
@@ -92,18 +126,17 @@ void l_read_environment(lua_State *L, struct runtime *rt) {
   } settings[] = {{"track_greenlet_tree", "GREENLUA_TRACK_GREENLET_TREE"},
                   {"stack_slots", "GREENLUA_STACK_SLOTS"},
                   {"stack_size", "GREENLUA_STACK_SIZE"},
-                  {"stack_move", "GREENLUA_STACK_MOVE"}};
+                  {"stack_move", "GREENLUA_STACK_MOVE"},
+                  {"dump", "GREENLUA_DUMP"},
+                  {"watchdog", "GREENLUA_WATCHDOG"},
+                  {"why_alive", "GREENLUA_WHY_ALIVE"},
+                  {"leaks", "GREENLUA_LEAKS"},
+                  {"report", "GREENLUA_REPORT"},
+                  {"deadlock", "GREENLUA_DEADLOCK"}};
   for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
     const char *text = getenv(settings[i].variable);
-    if (!text)
-      continue;
-    l_push_core(L, rt, "settings");
-    lua_getfield(L, -1, "from_environment");
-    lua_pushstring(L, settings[i].name);
-    lua_pushstring(L, settings[i].variable);
-    lua_pushstring(L, text);
-    lua_call(L, 3, 0);
-    lua_pop(L, 1);
+    if (text)
+      l_set_by_text(L, rt, settings[i].name, settings[i].variable, text);
   }
 }
 

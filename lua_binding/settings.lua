@@ -30,6 +30,17 @@
 --   64 KB to 1 GB; default 4 MB
 -- @tfield boolean greenlet.config.stack_move for debugging C modules: move stacks away at every
 --   switch; default false
+-- @tfield boolean greenlet.config.dump print what all greenlets do at SIGUSR1; default true
+-- @tfield number greenlet.config.watchdog report a greenlet that does not give way for so many
+--   seconds, 0.01 to 86400; default 0: never
+-- @tfield boolean greenlet.config.why_alive tell what keeps the program running after its last
+--   line; default false
+-- @tfield string greenlet.config.leaks tell which greenlets are blocked for ever at the end: `warn`,
+--   or `error`, which makes the exit status 1; default `off`
+-- @tfield string greenlet.config.report `unobserved`: report only the errors that nobody takes;
+--   default `now`
+-- @tfield string greenlet.config.deadlock what is done when greenlets begin to wait in a circle:
+--   `warn`, `error` or `off`; default `warn`
 
 -- Settings and their types. What is in effect is known in C: some are rounded, or end where memory
 -- does.
@@ -39,6 +50,10 @@ local core = ...
 local types = {
   track_greenlet_tree = "boolean",
   stack_slots = "integer", stack_size = "integer", stack_move = "boolean",
+  dump = "boolean", watchdog = "seconds", why_alive = "boolean",
+  -- One of these words:
+  leaks = { "off", "warn", "error" }, report = { "now", "unobserved" },
+  deadlock = { "off", "warn", "error" },
 }
 
 local settings = {}
@@ -50,9 +65,25 @@ local function type_of(name)
   return types[name]
 end
 
--- The value as one of the type, or nil and what it is instead.
+local articles = { boolean = "a boolean", integer = "an integer", seconds = "a number" }
+
+-- What values of the kind are called.
+local function noun(kind)
+  return articles[kind] or "one of " .. table.concat(kind, ", ")
+end
+
+local function choice(value, words)
+  if type(value) ~= "string" then return nil, core.typename(value) end
+  for _, word in ipairs(words) do
+    if word == value then return value end
+  end
+  return nil, ("'%s'"):format(value)
+end
+
+-- The value as one of the kind, or nil and what it is instead.
 local function convert(value, kind)
-  if type(value) == kind then return value end
+  if type(kind) == "table" then return choice(value, kind) end
+  if type(value) == (kind == "seconds" and "number" or kind) then return value end
   if kind ~= "integer" or type(value) ~= "number" then return nil, core.typename(value) end
   return math.tointeger(value), "a number without integer representation"
 end
@@ -70,8 +101,7 @@ function settings.set(name, value)
   local kind = type_of(name)
   local converted, got = convert(value, kind)
   if converted == nil then
-    local article = kind == "integer" and "an" or "a"
-    error(("setting '%s' is %s %s (got %s)"):format(name, article, kind, got), 2)
+    error(("setting '%s' is %s (got %s)"):format(name, noun(kind), got), 2)
   end
   local problem = core.set(name, converted)
   if problem then error(("setting '%s' %s"):format(name, problem), 2) end
@@ -90,14 +120,28 @@ local function integer(variable, text)
   return #digits > 12 and math.maxinteger or math.tointeger(digits) * units[unit:lower()]
 end
 
---- Take over what a variable says. A word that is none leaves a boolean as it is.
--- @raise what is no number, or out of range: it would go unnoticed for long
+local function seconds(variable, text)
+  if words[text:lower()] == false then return 0 end
+  local value = tonumber(text)
+  return value or error(("%s: '%s' is no number of seconds"):format(variable, text), 0)
+end
+
+local function word(variable, text, kind)
+  local value, got = choice(text, kind)
+  return value or error(("%s: %s is none of %s"):format(variable, got, table.concat(kind, ", ")), 0)
+end
+
+local readers = { integer = integer, seconds = seconds }
+
+--- Take over what a variable, or an option of the program, says. A word that is none
+-- leaves a boolean as it is.
+-- @raise what is no number, no such word, or out of range: it would go unnoticed for long
 function settings.from_environment(name, variable, text)
-  local value
-  if types[name] == "boolean" then
+  local kind, value = types[name], nil
+  if kind == "boolean" then
     value = words[text:lower()]
   elseif text ~= "" then
-    value = integer(variable, text)
+    value = (readers[kind] or word)(variable, text, kind)
   end
   if value == nil then return end
   local problem = core.set(name, value)

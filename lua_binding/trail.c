@@ -33,6 +33,7 @@ void l_trail_open(lua_State *L, struct runtime *rt) {
 }
 
 void l_trail_term(struct trail *trail) {
+  l_sites_term(&trail->sites);
   free(trail->cache);
   trail->cache = NULL;
 }
@@ -42,10 +43,9 @@ void l_trail_forget(struct runtime *rt) {
   lua_rawseti(rt->store, CANARIES, CANARY);
 }
 
+/* It is the only one in its table. */
 static bool canary_lives(lua_State *store) {
-  bool lives = lua_rawgeti(store, CANARIES, CANARY) != LUA_TNIL;
-  lua_pop(store, 1);
-  return lives;
+  return lua_rawlen(store, CANARIES) >= CANARY;
 }
 
 /*
@@ -192,15 +192,22 @@ static void find_origin(lua_State *L, struct runtime *rt, const struct handle *s
     keep_origin(L, rt, &key, place);
 }
 
+bool l_trail_ready(lua_State *L, struct runtime *rt) {
+  struct trail *trail = &rt->trail;
+  if (__builtin_expect(!trail->cache, 0) && (trail->probed || !probe(L, trail)))
+    return false;
+  if (!canary_lives(rt->store))
+    set_canary(L, rt);
+  return true;
+}
+
 void l_push_origin(lua_State *L, struct runtime *rt) {
   struct trail *trail = &rt->trail;
   const struct handle *spawner = l_current(rt)->handle;
-  if (__builtin_expect(!trail->cache, 0) && (trail->probed || !probe(L, trail))) {
+  if (!l_trail_ready(L, rt)) {
     push_new_origin(L, rt);
     return;
   }
-  if (!canary_lives(rt->store))
-    set_canary(L, rt);
   const struct trail_entry *last = &trail->cache[trail->last];
   if (last->generation == trail->generation && last->spawner == spawner && is_here(L, last))
     push_kept(L, rt, trail->last);

@@ -147,6 +147,10 @@ local function state(g)
   return what and ("waits for %s   at %s   for %.1f s"):format(what, where, seconds)
 end
 
+-- By what a greenlet "waits" for when it does not wait. The hub's is nothing.
+local states = { ["its start"] = "new", ["its turn"] = "ready", switch = "suspended",
+                 nothing = "suspended" }
+
 -- The lines of a traceback, but for its heading and for those of who asks.
 local function frames(text)
   local lines = {}
@@ -247,6 +251,51 @@ function GreenletTree:__tostring() return self:format(false) end
 -- ---- Run info ----
 
 local module = { GreenletTree = GreenletTree }
+
+--- List what each waiting greenlet waits for, and who could end it.
+-- It is kept by what is waited for, not guessed. The list has a table for each greenlet that waits,
+-- the main greenlet first if it does:
+--
+-- - `greenlet`; `what`: "lock", "semaphore", "event", "result", "queue get", "queue put",
+--   "queue peek", "queue join", "channel get", "channel put", "join", "joinall", "wait", "select",
+--   "scope", "pool", "sleep", "io", "signal", "child", "loop", "switch" ...
+-- - `object`: what it waits for, an object or a list of objects; `name`: the same as text, like
+--   `lock "A"` or `Lock made at bank.lua:3`; `cases` of a select, each with `kind`, `object`, `name`
+-- - `holders`: a list of those who could end it, as far as that is known: of a lock or semaphore who
+--   has acquired it, with `where`; of a join those who have yet to die; of a scope its children;
+--   each is a table with `greenlet`, or with `dead`, the name of one that died with it in its hands.
+--   `holders.others` counts those of a semaphore who are not known
+-- - `where`, "bank.lua:31", and `["in"]`, the function's name; `since`: the seconds it has waited
+-- - `timeout`: the seconds after which a timer ends the wait, if one does; `ends_by`: "timer" or "io"
+--   if something outside may end it, else nil
+-- @function greenlet.util.waits
+-- @treturn table
+-- @switches no
+-- @usage for _, wait in ipairs(greenlet.util.waits()) do print(wait.greenlet, wait.name, wait.where) end
+function module.waits() return core.waits.all() end
+
+--- Tell what one greenlet is doing.
+-- The fields of the table: `greenlet`; `state`, one of "running", "ready" (for its turn),
+-- "new" (not begun), "waiting", "suspended" (it switched to another), "dead"; `what`, the text of
+-- what it waits for, if it does; `where`, its innermost line of a script, as `file:line: in ...`,
+-- and `seconds`, how long it has waited, if it is scheduled or has begun; `spawned_at`, a place,
+-- or nil.
+-- @function greenlet.util.describe
+-- @tparam greenlet g any greenlet, the hub too
+-- @treturn table what is told above
+-- @raise bad argument
+-- @usage print(greenlet.util.describe(g).what)
+function module.describe(g)
+  if not core.greenlet:class_of(g) then
+    core.argerror(1, "describe", "greenlet expected, got " .. core.typename(g))
+  end
+  if g.dead then return { greenlet = g, state = "dead" } end
+  local what, where, seconds, spawned_at = core.describe(g)
+  local state_name = what == nil and "new" or g == core.getcurrent() and "running"
+    or states[what] or "waiting"
+  return { greenlet = g, state = state_name, what = state_name == "waiting" and what or nil,
+           where = where, seconds = seconds, spawned_at = spawned_at }
+end
 
 --- Tell what every living greenlet is doing.
 -- They are drawn as a tree of who spawned whom, each with what it waits for and since when, its

@@ -1,6 +1,7 @@
 #include "lua_binding/waitable.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 static const char waitable_kind;
@@ -9,6 +10,7 @@ static void *init(lua_State *L, struct l_waitable *waitable, const struct l_wait
   waitable->type = type;
   waitable->rt = l_runtime(L);
   list_init(&waitable->waiters);
+  waitable->made = l_here(L, waitable->rt);
   return waitable;
 }
 
@@ -111,6 +113,104 @@ void l_tell_links(lua_State *L, int idx) {
   lua_call(L, 1, 0);
 }
 
+/* ---- Names ---- */
+
+static char name_key;
+
+/* A name is text; an empty one would not be seen. */
+static void check_name(lua_State *L, int idx, int argument, const char *function) {
+  if (lua_type(L, idx) != LUA_TSTRING)
+    l_typeerror(L, idx, argument, function, "string");
+  if (lua_rawlen(L, idx) == 0)
+    l_argerror(L, argument, function, "a name must not be empty");
+}
+
+/***
+ * Its name in reports and in `tostring`: nil, or a text that is not empty. May be assigned.
+ * @tfield string Event.name
+ * @tfield string AsyncResult.name
+ * @tfield string Semaphore.name
+ * @tfield string RLock.name
+ * @tfield string Queue.name
+ * @tfield string SimpleQueue.name
+ * @tfield string Channel.name
+ */
+static int get_name(lua_State *L) {
+  l_unhide(L, 1);
+  l_get_private(L, 1, &name_key);
+  return 1;
+}
+
+static int set_name(lua_State *L) {
+  if (!lua_isnil(L, 2))
+    check_name(L, 2, 2, "name");
+  lua_settop(L, 2);
+  l_unhide(L, 1);
+  l_set_private(L, 1, &name_key);
+  return 0;
+}
+
+/* core.set_name(object, name, argument, function): of a new one; nil: it has none */
+static int core_set_name(lua_State *L) {
+  if (lua_isnil(L, 2))
+    return 0;
+  check_name(L, 2, (int)luaL_checkinteger(L, 3), luaL_checkstring(L, 4));
+  return set_name(L);
+}
+
+void l_push_quoted(lua_State *L, const char *text, size_t length) {
+  luaL_Buffer quoted;
+  luaL_buffinit(L, &quoted);
+  luaL_addchar(&quoted, '"');
+  for (size_t i = 0; i < length; i++) {
+    unsigned char c = (unsigned char)text[i];
+    char escaped[8];
+    if (c < ' ' || c == 127 || c == '"' || c == '\\') {
+      snprintf(escaped, sizeof escaped, c == '"' || c == '\\' ? "\\%c" : "\\%03d", c);
+      luaL_addstring(&quoted, escaped);
+    } else {
+      luaL_addchar(&quoted, text[i]);
+    }
+  }
+  luaL_addchar(&quoted, '"');
+  luaL_pushresult(&quoted);
+}
+
+void l_push_shown_name(lua_State *L, int idx) {
+  lua_pushvalue(L, idx);
+  l_unhide(L, -1);
+  if (l_get_private(L, -1, &name_key) != LUA_TSTRING) {
+    lua_pop(L, 2);
+    lua_pushliteral(L, "");
+    return;
+  }
+  size_t length;
+  const char *text = lua_tolstring(L, -1, &length);
+  lua_pushliteral(L, " ");
+  l_push_quoted(L, text, length);
+  lua_concat(L, 2);
+  lua_replace(L, -3);
+  lua_pop(L, 1);
+}
+
+/* core.name_of(object): its name, or nil */
+static int core_name_of(lua_State *L) {
+  l_unhide(L, 1);
+  l_get_private(L, 1, &name_key);
+  return 1;
+}
+
+/* core.made_at(object): where it was made, or nil */
+static int core_made_at(lua_State *L) {
+  const struct l_waitable *waitable = l_test_waitable(L, 1);
+  if (!waitable)
+    return 0;
+  l_push_site_text(L, waitable->rt, waitable->made);
+  return 1;
+}
+
+/* ---- Text ---- */
+
 int l_push_state(lua_State *L, const char *state) {
   const struct l_waitable *waitable = l_test_waitable(L, 1);
   const struct list *waiters = &waitable->waiters;
@@ -119,7 +219,9 @@ int l_push_state(lua_State *L, const char *state) {
   if (waitable->rt->started) /* else those who waited are gone */
     for (struct list *node = waiters->next; node != waiters; node = node->next)
       waiting++;
-  lua_pushfstring(L, "<%s at %p: %s", lua_tostring(L, -1), (const void *)waitable, state);
+  l_push_shown_name(L, 1);
+  lua_pushfstring(L, "<%s%s at %p: %s", lua_tostring(L, -2), lua_tostring(L, -1),
+                  (const void *)waitable, state);
   if (waiting > 0)
     lua_pushfstring(L, ", %d waiting>", waiting);
   else
@@ -174,8 +276,13 @@ void l_open_waitable(lua_State *L, struct runtime *rt) {
                                        {"link_due", core_link_due},
                                        {"set_linked", core_set_linked},
                                        {"state_text", core_state_text},
+                                       {"set_name", core_set_name},
+                                       {"name_of", core_name_of},
+                                       {"made_at", core_made_at},
                                        {NULL, NULL}};
-  static const struct l_class class = {"Waitable", "class", NULL, NULL, NULL, NULL};
+  static const luaL_Reg getters[] = {{"name", get_name}, {NULL, NULL}};
+  static const luaL_Reg setters[] = {{"name", set_name}, {NULL, NULL}};
+  static const struct l_class class = {"Waitable", "class", NULL, NULL, getters, setters};
   l_push_core(L, rt, "Waitable");
   bool open = !lua_isnil(L, -1);
   lua_pop(L, 1);

@@ -31,6 +31,7 @@ struct l_waitable {
   struct list waiters;
   bool linked;              /* waitable.lua keeps links to it */
   bool hidden;              /* in a table */
+  l_site made;              /* where it was */
 };
 
 /* Push a new object of `type` of the class at index 1. */
@@ -76,6 +77,12 @@ void l_tell_links(lua_State *L, int idx);
 /* A permit of the Semaphore at idx: taken, if there is one; given back. */
 bool l_take_permit(lua_State *L, int idx);
 void l_give_permit(lua_State *L, int idx);
+
+/* Push text in quotes, with nothing in it that would disturb a terminal. */
+void l_push_quoted(lua_State *L, const char *text, size_t length);
+
+/* Push ` "name"` of the object at idx as text to show; "" if it has none. */
+void l_push_shown_name(lua_State *L, int idx);
 
 /* Push <Class at address: state>, with how many wait, for the object at 1. */
 int l_push_state(lua_State *L, const char *state);

@@ -82,7 +82,7 @@ function Waiter:next()
       core.sleep(0)
     else
       self.waiting = core.getcurrent()
-      local woken = core.park(self.what, time)
+      local woken = core.park(self.what, time, self)
       self.waiting = nil
       if not woken and self.first > self.last then return nil end
     end

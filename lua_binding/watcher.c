@@ -133,6 +133,29 @@ void l_watcher_error(lua_State *L, int result) {
       luaL_error(L, "cannot start the watcher: %s", messages[i].message);
 }
 
+/* Keep who starts the watcher at 1, and where, beside its callback. */
+static void note_start(lua_State *L, struct runtime *rt) {
+  struct pair *current = l_current(rt);
+  current->at = L;
+  lua_getiuservalue(L, 1, UV_CALLBACK);
+  lua_pushliteral(L, "at ");
+  l_push_place(L, current);
+  lua_pushliteral(L, " by ");
+  l_push_handle(L, current);
+  luaL_tolstring(L, -1, NULL);
+  lua_remove(L, -2);
+  lua_concat(L, 4);
+  lua_setfield(L, -2, "start");
+  lua_pop(L, 1);
+}
+
+int l_watcher_start_site(lua_State *L) {
+  l_check_watcher(L, 1);
+  if (lua_getiuservalue(L, 1, UV_CALLBACK) == LUA_TTABLE)
+    lua_getfield(L, -1, "start");
+  return 1;
+}
+
 static void start(lua_State *L, struct l_watcher *watcher, int (*how)(struct watcher *)) {
   if (watcher->closed)
     luaL_error(L, "the watcher is closed");
@@ -141,6 +164,8 @@ static void start(lua_State *L, struct l_watcher *watcher, int (*how)(struct wat
   else
     luaL_typeerror(L, 2, "function");
   l_keep_callback(L, 1, 2);
+  if (watcher->rt->why_alive)
+    note_start(L, watcher->rt);
   if (watcher->self == LUA_NOREF) {
     lua_pushvalue(L, 1);
     watcher->self = luaL_ref(L, LUA_REGISTRYINDEX);

@@ -20,6 +20,9 @@ struct l_watcher *l_check_watcher(lua_State *L, int idx);
 /* Raise what starting a watcher can fail of; others are left to l_leave. */
 void l_watcher_error(lua_State *L, int result);
 
+/* (watcher) -> where and by whom it was started, if the setting why_alive was on. */
+int l_watcher_start_site(lua_State *L);
+
 /* Push "read fd 5", "child 123": what a greenlet that waits for it waits for. */
 void l_push_watcher_wait(lua_State *L, const struct watcher *watcher);
 

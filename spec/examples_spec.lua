@@ -221,8 +221,10 @@ describe_example("philosophers.lua", function(example)
     assert.equal("", out)
     assert.equal(3, status)
     assert_contains(err, "LoopExit")
+    assert_contains(err, 'cycle: "philosopher 1" -> "philosopher 2" -> "philosopher 3" -> "philosopher 1"')
     for i = 1, 3 do
-      assert_contains(err, ('held by <Greenlet "philosopher %d"'):format(i))
+      assert_contains(err, ("  philosopher %d   waits for lock "):format(i))
+      assert_contains(err, ("held by philosopher %d   "):format(i))
     end
     assert_contains(err, "philosophers.lua:") -- where they wait
   end)

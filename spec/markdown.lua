@@ -47,7 +47,7 @@ end
 --- What differs from run to run becomes the same: addresses, times of day, and how long one waits.
 function markdown.mask(text)
   return (text:gsub("0x%x+", "0x0"):gsub("%d+%-%d%d%-%d%dT%d%d:%d%d:%d%dZ", "<time>")
-    :gsub("   for %d+%.%d s", "   for 0.0 s"))
+    :gsub("   for %d+%.%d s", "   for 0.0 s"):gsub("   %d+%.%d s", "   0.0 s"))
 end
 
 --- Declares one `it` for every Lua example of a document, and one that there are at least so many.

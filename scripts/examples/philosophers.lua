@@ -71,8 +71,8 @@ if #arg > 2 or not try or not n or n < 2 or not seconds or seconds < 0 then
   os.exit(2)
 end
 
--- A plain Lock would do as well, but does not know who has it.
-for i = 1, n do forks[i] = lock.RLock() end
+-- A plain Lock would do as well. The names are for the report.
+for i = 1, n do forks[i] = lock.RLock("fork " .. i) end
 near_the_table = lock.Semaphore(n - 1)
 local finish = loop:now() + seconds
 

@@ -643,9 +643,9 @@ describe("greenlet", function()
       local shown = Greenlet(print)
       shown.name = "first"
       local one = tostring(helper.raises(greenlet.joinall, { shown }))
-      assert.matches('waits for <Greenlet "first" at 0x', one)
+      assert.matches("waits for join of first, which was not started", one)
       local many = tostring(helper.raises(greenlet.wait, { shown, Greenlet(print), shown }))
-      assert.matches('waits for 3 objects, the first of them <Greenlet "first" at 0x', many)
+      assert.matches("waits for join of 3 greenlets, 3 of them alive: first, Greenlet%-%d+, first", many)
     end)
   end)
 

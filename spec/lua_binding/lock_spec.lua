@@ -400,9 +400,9 @@ for name, class in pairs(MAKE) do
       local err = helper.raises(function() return (l:acquire()) end)
       helper.is_a(greenlet.LoopExit, err)
       assert.is_not_nil(err.message:find(
-        "main chunk> waits for acquire of <" .. name .. " at 0x", 1, true), err.message)
+        "main waits for " .. name .. " made at spec/", 1, true), err.message)
       err = helper.raises(function() return (l:wait()) end)
-      assert.is_not_nil(err.message:find("waits for release of <" .. name, 1, true), err.message)
+      assert.is_not_nil(err.message:find("waits for release of " .. name, 1, true), err.message)
       holder:kill()
     end)
 

@@ -456,14 +456,14 @@ describe("a deadlock", function()
 
   it("report names each blocked greenlet", function()
     for _, who in ipairs { "sleeps", "reads", "joins" } do
-      assert.matches('<Greenlet "' .. who .. '" at 0x%x+: function <', err)
+      assert.matches("\n[^\n]*" .. who .. " waits for ", err)
     end
     assert.matches("main", err)
   end)
 
   it("report says what each one waits for", function()
-    assert.matches('join of <Greenlet "sleeps" at 0x', err)
-    assert.matches('join of <Greenlet "joins" at 0x', err)
+    assert.matches("join of sleeps", err)
+    assert.matches("join of joins", err)
     assert.matches("sleep[^s]", err)
     assert.is_not_nil(err:find("read fd " .. out:match("%d+"), 1, true), err)
   end)
@@ -477,9 +477,9 @@ describe("a deadlock", function()
 
   it("report says for how long, and where each one was spawned", function()
     local base = name:match("[^/]*$"):gsub("%p", "%%%0")
-    assert.matches("for %d+%.?%d* ?s", err)
+    assert.matches("   %d+%.%d s   ", err)
     for _, line in ipairs { 2, 8, 13, 17 } do
-      assert.matches("spawned at [^\n]*" .. base .. ":" .. line .. "%f[%D]", err)
+      assert.matches("spawned [^\n]*" .. base .. ":" .. line .. "%f[%D]", err)
     end
   end)
 

@@ -284,6 +284,49 @@ Greenlet locals:
     end)
   end)
 
+  describe("describe", function()
+    local function told(g)
+      local t = util.describe(g)
+      assert.equal(g, t.greenlet)
+      return t
+    end
+
+    it("tells what a living greenlet does, where, since when", function()
+      local g = spawn("sleeper", idle)
+      assert.equal("ready", told(g).state)
+      helper.settle()
+      local t = told(g)
+      assert.same({ "waiting", "sleep" }, { t.state, t.what })
+      assert.matches("^[%w_./]*util_spec%.lua:%d+: in function <[^>]*>$", t.where)
+      assert.matches("^[%w_./]*util_spec%.lua:%d+: in ", t.spawned_at)
+      assert.is_true(t.seconds >= 0 and t.seconds < helper.GENEROUS)
+    end)
+
+    it("tells of those that do not wait, too", function()
+      local main = greenlet.getcurrent()
+      local t = told(main)
+      assert.same({ "running", nil }, { t.state, t.what })
+      assert.equal("suspended", told(greenlet.get_hub()).state)
+      assert.equal("new", told(greenlet.Greenlet(idle)).state)
+      local later = greenlet.spawn_later(helper.NEVER, idle)
+      living[#living + 1] = later
+      assert.equal("new", told(later).state)
+      local raw = greenlet.greenlet(function() main:switch() end)
+      raw:switch()
+      assert.equal("suspended", told(raw).state)
+      raw:switch()
+      assert.same({ greenlet = raw, state = "dead" }, told(raw))
+    end)
+
+    it("is an error with what is no greenlet", function()
+      for _, value in ipairs { 42, "x", {}, true } do
+        local ok, err = pcall(function() util.describe(value) end)
+        assert.is_false(ok)
+        assert.matches("util_spec%.lua:%d+: bad argument #1 to 'describe' %(greenlet expected", err)
+      end
+    end)
+  end)
+
   describe("print_run_info", function()
     it("writes the lines to a file, or whatever has write", function()
       local pieces = {}

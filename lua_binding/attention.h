@@ -1,0 +1,51 @@
+/*
+ * attention.h: signals that ask a running program something.
+ *
+ * A signal handler runs no Lua. It notes what is wanted, wakes the loop, in case it
+ * waits, and sets a hook on the Lua thread that runs, in case one does; whichever
+ * comes first serves what is wanted. If neither does for a while, the thread is in a
+ * C function, which a timer's signal tells (stuck.h).
+ *
+ *     SIGUSR1                    what all greenlets do, to stderr
+ *     SIGURG, from sigqueue      the same, to the program that asks (answer.h)
+ *     SIGURG, from a timer       ticks: is it stuck in C; the watchdog (watchdog.c)
+ *
+ * A script that watches one of these signals itself takes it over: watchers replace
+ * the handler, and put it back.
+ */
+#ifndef LUA_BINDING_ATTENTION_H
+#define LUA_BINDING_ATTENTION_H
+
+#include "lua_binding/runtime.h"
+
+enum { WANT_DUMP = 1, WANT_ANSWER = 2, WANT_WATCHDOG = 4 };
+
+/* What the two timers' signals carry. */
+enum { TICK_STUCK = 1, TICK_WATCHDOG = 2 };
+
+/* Have this served soon. Safe in signal handlers. */
+void l_want(struct runtime *rt, unsigned what);
+
+/* Is it still to be served? Safe in signal handlers. */
+bool l_wanted(unsigned what);
+
+/* It is not wanted any more. Safe in signal handlers. */
+void l_unwant(unsigned what);
+
+/* Serve what is wanted, in a hook of the thread that runs. */
+void l_serve(lua_State *L, struct runtime *rt);
+
+/* Take SIGUSR1, unless it is ignored, and SIGURG; or give them back. */
+void l_listen(struct runtime *rt, bool on);
+bool l_listens(const struct runtime *rt);
+
+/* Take SIGURG for the watchdog alone. */
+void l_take_ticks(struct runtime *rt);
+
+void l_open_attention(lua_State *L, struct runtime *rt);
+void l_close_attention(struct runtime *rt);
+
+/* interrupt.c's hook, which serves what is wanted, too. */
+void l_on_interrupt_hook(lua_State *L, lua_Debug *ar);
+
+#endif
