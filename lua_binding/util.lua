@@ -259,6 +259,7 @@ function module.describe(g)
   if g.dead then return { greenlet = g, state = "dead" } end
   local what, where, seconds, spawned_at = core.describe(g)
   local state_name = what == nil and "new" or g == core.getcurrent() and "running"
+    or g == core.get_hub() and "suspended" -- what it would have waited for, had it been allowed to
     or states[what] or "waiting"
   return { greenlet = g, state = state_name, what = state_name == "waiting" and what or nil,
            where = where, seconds = seconds, spawned_at = spawned_at }
