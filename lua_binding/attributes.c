@@ -159,11 +159,24 @@ int l_get_name(lua_State *L) {
   return 1;
 }
 
-/* Unlike g.name this leaves no trace. */
+static bool is_dead(const struct handle *handle) {
+  return handle->state == HANDLE_DEAD || (handle->pair && greenlet_dead(handle->pair->g));
+}
+
+/* Unlike g.name this leaves no trace; and a number that a dead one never had would be
+ * another's. */
 void l_push_label(lua_State *L, int idx) {
   struct handle *handle = lua_touserdata(L, idx);
+  int top = lua_gettop(L);
   idx = lua_absindex(L, idx);
-  if (l_get_private(L, idx, &name_key) == LUA_TNIL) {
+  if (l_get_private(L, idx, &name_key) == LUA_TNIL && is_dead(handle) && !handle->ident) {
+    lua_getiuservalue(L, idx, UV_RUN);
+    if (handle->packed_run)
+      lua_rawgeti(L, -1, 1);
+    l_push_function_name(L, lua_gettop(L));
+    lua_replace(L, top + 1);
+    lua_settop(L, top + 1);
+  } else if (lua_isnil(L, -1)) {
     lua_pop(L, 1);
     lua_pushfstring(L, "Greenlet-%d", ident(L, handle));
   } else if (lua_type(L, -1) != LUA_TSTRING) {

@@ -42,6 +42,7 @@ local core = ...
 
 local MOST_INDENTED = 40 -- levels; what is spawned still deeper is drawn as these are
 local MOST_TEXT = 60     -- characters of a value
+local MOST_ALIKE = 5     -- children that do the same; where there are more one stands for all
 
 local function short(value)
   local text = type(value) == "string" and ("%q"):format(value) or core.safe_text(value)
@@ -205,19 +206,56 @@ end
 
 -- ---- Drawing ----
 
-local function draw(tree, head, below, lines, details, depth)
-  lines[#lines + 1] = head .. label(tree.greenlet)
+-- Those who wait for the same, with the same stack, spawned by the same greenlet at the
+-- same place, and have nothing of their own to show.
+local function key_of(tree, details)
+  local g = tree.greenlet
+  if #tree.child_trees > 0 or g.dead then return nil end
+  if details.locals and (#local_fields(g) > 0 or #tree_fields(g) > 0) then return nil end
+  return core.wait_key(g)
+end
+
+-- {tree, how many more are like it} of all children, in their order.
+local function group(trees, details)
+  local groups, by_key = {}, {}
+  if not details or #trees <= MOST_ALIKE then
+    for i, tree in ipairs(trees) do groups[i] = { tree, 0 } end
+    return groups
+  end
+  local counts, keys = {}, {}
+  for i, tree in ipairs(trees) do
+    local key = key_of(tree, details)
+    keys[i] = key
+    if key then counts[key] = (counts[key] or 0) + 1 end
+  end
+  for i, tree in ipairs(trees) do
+    local key = keys[i]
+    local found = key and counts[key] > MOST_ALIKE and by_key[key]
+    if found then
+      found[2] = found[2] + 1
+    else
+      groups[#groups + 1] = { tree, 0 }
+      if key then by_key[key] = groups[#groups] end
+    end
+  end
+  return groups
+end
+
+local function draw(tree, head, below, lines, details, depth, more)
+  local alike = more > 0 and (" and %d more like it"):format(more) or ""
+  lines[#lines + 1] = head .. label(tree.greenlet) .. alike
   for _, line in ipairs(details and describe(tree.greenlet, details) or {}) do
     lines[#lines + 1] = below .. " :    " .. line
   end
-  local last = #tree.child_trees
-  for i, child in ipairs(tree.child_trees) do
-    local deeper = depth < MOST_INDENTED and (i < last and " |   " or "     ") or ""
-    draw(child, below .. " +--- ", below .. deeper, lines, details, depth + 1)
+  local groups = group(tree.child_trees, details)
+  for i, found in ipairs(groups) do
+    local deeper = depth < MOST_INDENTED and (i < #groups and " |   " or "     ") or ""
+    draw(found[1], below .. " +--- ", below .. deeper, lines, details, depth + 1, found[2])
   end
 end
 
---- Draw the tree as lines of text.
+--- Draw the tree as lines of text. Of more than five children that do the same, and have
+-- no children, only one is shown.
 -- @function GreenletTree:format_lines
 -- @tparam[opt=true] boolean|table details false: only who is there; a table: what of
 --   `running_stacks`, `spawning_stacks` and `locals` is false in it is left out
@@ -233,7 +271,7 @@ function GreenletTree:format_lines(details)
     end
   end
   local lines = {}
-  draw(self, "", "", lines, wanted, 0)
+  draw(self, "", "", lines, wanted, 0, 0)
   return lines
 end
 
@@ -292,6 +330,7 @@ function module.describe(g)
   if g.dead then return { greenlet = g, state = "dead" } end
   local what, where, seconds, spawned_at = core.describe(g)
   local state_name = what == nil and "new" or g == core.getcurrent() and "running"
+    or g == core.get_hub() and "suspended" -- what it would have waited for, had it been allowed to
     or states[what] or "waiting"
   return { greenlet = g, state = state_name, what = state_name == "waiting" and what or nil,
            where = where, seconds = seconds, spawned_at = spawned_at }

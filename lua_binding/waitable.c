@@ -137,6 +137,8 @@ static void check_name(lua_State *L, int idx, int argument, const char *function
  */
 static int get_name(lua_State *L) {
   l_unhide(L, 1);
+  if (!l_test_waitable(L, 1))
+    return luaL_typeerror(L, 1, "Waitable");
   l_get_private(L, 1, &name_key);
   return 1;
 }
@@ -146,6 +148,10 @@ static int set_name(lua_State *L) {
     check_name(L, 2, 2, "name");
   lua_settop(L, 2);
   l_unhide(L, 1);
+  struct l_waitable *waitable = l_test_waitable(L, 1);
+  if (!waitable)
+    return luaL_typeerror(L, 1, "Waitable");
+  waitable->named = !lua_isnil(L, 2);
   l_set_private(L, 1, &name_key);
   return 0;
 }

@@ -31,6 +31,7 @@ struct l_waitable {
   struct list waiters;
   bool linked;              /* waitable.lua keeps links to it */
   bool hidden;              /* in a table */
+  bool named;
   l_site made;              /* where it was */
 };
 

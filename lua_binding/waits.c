@@ -8,6 +8,7 @@
 
 #include "core/clock.h"
 #include "core/timeout.h"
+#include "lua_binding/callinfo.h"
 #include "lua_binding/joinall.h"
 #include "lua_binding/select.h"
 #include "lua_binding/watcher.h"
@@ -277,6 +278,78 @@ static int core_wait_of(lua_State *L) {
   return 1;
 }
 
+/* ---- Who does the same? ---- */
+
+enum { MOST_FRAMES = 12 };
+
+/* Add words that tell this frame's place from all others': the address of what is under
+ * way, if it can be read. */
+static void add_frame(lua_State *thread, lua_Debug *ar, bool readable, uintptr_t *words,
+                      int *count) {
+  const struct call_info *ci = (const struct call_info *)ar->i_ci;
+  if (readable && !(ci->status & CALL_IS_C)) {
+    words[(*count)++] = (uintptr_t)ci->saved_pc;
+    return;
+  }
+  lua_getinfo(thread, "fSl", ar);
+  const void *function = lua_topointer(thread, -1);
+  lua_pop(thread, 1);
+  words[(*count)++] = *ar->what == 'C' ? (uintptr_t)function : (uintptr_t)ar->source;
+  words[(*count)++] = (uintptr_t)ar->currentline << 32 | (unsigned)ar->linedefined;
+}
+
+/* A number for where the handle at idx was spawned. */
+static uintptr_t origin_word(lua_State *L, int idx) {
+  uint64_t hash = 14695981039346656037u;
+  size_t length = 0;
+  if (lua_getiuservalue(L, idx, UV_ORIGIN) == LUA_TTABLE)
+    lua_rawgeti(L, -1, ORIGIN_TRAIL);
+  const char *text = lua_tolstring(L, -1, &length);
+  for (size_t i = 0; i < length; i++)
+    hash = (hash ^ (unsigned char)text[i]) * 1099511628211u;
+  lua_settop(L, idx);
+  return (uintptr_t)hash;
+}
+
+/* What tells the object from others: of those without a name only where they were made. */
+static uintptr_t object_word(const struct greenlet *g) {
+  const struct wait *wait = &g->wait;
+  if (wait->what == WAIT_DEATHS || wait->what == WAIT_SELECT || wait->what == WAIT_WATCHER)
+    return 0;
+  if (!waitlist_waits(g))
+    return (uintptr_t)wait->object;
+  const struct l_waitable *waitable = wait->object;
+  return waitable->named || !waitable->made ? (uintptr_t)waitable : waitable->made;
+}
+
+/*
+ * core.wait_key(g): a string that is the same for greenlets which wait for the same with
+ * the same stack and were spawned at the same place; nil for one that does not just wait,
+ * and where it would take long to tell.
+ */
+static int core_wait_key(lua_State *L) {
+  uintptr_t words[2 * MOST_FRAMES + 6];
+  const struct pair *pair = l_check_handle(L, 1)->pair;
+  lua_Debug ar;
+  int count = 0, level = 0;
+  if (!pair || pair->g->state != GREENLET_WAITING || pair->at != pair->L ||
+      !lua_checkstack(pair->at, 2))
+    return 0;
+  const struct wait *wait = &pair->g->wait;
+  bool readable = l_rt(pair)->trail.cache != NULL;
+  lua_settop(L, 1);
+  words[count++] = origin_word(L, 1);
+  words[count++] = (uintptr_t)wait->what;
+  words[count++] = object_word(pair->g);
+  words[count++] = (uintptr_t)pair->g->parent;
+  for (; level < MOST_FRAMES && lua_getstack(pair->at, level, &ar); level++)
+    add_frame(pair->at, &ar, readable, words, &count);
+  if (level == MOST_FRAMES)
+    return 0;
+  lua_pushlstring(L, (const char *)words, (size_t)count * sizeof *words);
+  return 1;
+}
+
 /* core.spawned_at(g): "file:line", or nil */
 static int core_spawned_at(lua_State *L) {
   l_check_handle(L, 1);
@@ -307,6 +380,7 @@ void l_open_waits(lua_State *L, struct runtime *rt) {
   static const luaL_Reg functions[] = {{"wait_of", core_wait_of},
                                        {"spawned_at", core_spawned_at},
                                        {"label", core_label},
+                                       {"wait_key", core_wait_key},
                                        {"quoted", core_quoted},
                                        {NULL, NULL}};
   lua_rawgeti(L, LUA_REGISTRYINDEX, rt->core_ref);
