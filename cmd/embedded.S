@@ -7,5 +7,6 @@
         embed   cmd, complete
         embed   cmd, history
         embed   cmd, inspect
+        embed   cmd, lexer
         embed   cmd, source
         .section .note.GNU-stack, "", %progbits

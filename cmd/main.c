@@ -12,6 +12,7 @@
 #include <lualib.h>
 
 #include "cmd/options.h"
+#include "cmd/parts.h"
 #include "cmd/repl.h"
 #include "cmd/script.h"
 #include "cmd/state.h"
@@ -66,6 +67,8 @@ static int prepare(lua_State *L) {
   luaL_openlibs(L);
   set_arg(L, options);
   install_binding(L);
+  parts_push(L);
+  lua_pop(L, 1);
   lua_gc(L, LUA_GCRESTART);
   lua_gc(L, LUA_GCGEN, 0, 0);
   return 0;
