@@ -1,103 +1,13 @@
 --- What Tab offers.
 --
--- Nothing of the user's runs: fields are looked up raw, and through __index where that is a
--- table. What greenlet's own objects have comes from their classes; attributes that are
--- computed are offered by name, and are not read.
+-- The text before the cursor tells what is asked for: a name, what follows a value, a file
+-- or module in a string, or a command. No code of the user's runs for an answer.
 local cmd = ...
 
+local members = cmd.members
+local collect, field = members.collect, members.field
+
 local complete = {}
-
-local MOST = 1000       -- candidates
-local MOST_STEPS = 500000 -- keys looked at
-local MOST_LEVELS = 30  -- of __index
-
--- ---- Collecting ----
-
-local Candidates = {}
-Candidates.__index = Candidates
-
-local function collect(prefix)
-  return setmetatable({ prefix = prefix, seen = {}, list = {}, steps = 0 }, Candidates)
-end
-
-function Candidates:full() return #self.list >= MOST or self.steps >= MOST_STEPS end
-
-function Candidates:add(text)
-  if self.seen[text] or text:sub(1, #self.prefix) ~= self.prefix or #self.list >= MOST then return end
-  self.seen[text] = true
-  self.list[#self.list + 1] = text
-end
-
-function Candidates:sorted()
-  table.sort(self.list)
-  return self.list
-end
-
--- ---- Fields ----
-
-local function raw_meta(value)
-  local meta = debug.getmetatable(value)
-  return type(meta) == "table" and meta or nil
-end
-
--- The table that is asked for fields which a value lacks, or nil: for an object of a
--- class, that class, whose own metatable leads to the class above.
-local function beyond(value)
-  local meta = raw_meta(value)
-  if not meta then return nil end
-  local index = rawget(meta, "__index")
-  if type(index) == "table" then return index end
-  local class = rawget(meta, "__class")
-  return type(class) == "table" and class ~= value and class or nil
-end
-
--- The value of a field, without running anything.
-local function field(value, key)
-  for _ = 1, MOST_LEVELS do
-    if type(value) == "table" then
-      local found = rawget(value, key)
-      if found ~= nil then return found end
-    end
-    value = beyond(value)
-    if value == nil then return nil end
-  end
-end
-
-local function is_callable(value)
-  if type(value) == "function" then return true end
-  local meta = raw_meta(value)
-  return meta ~= nil and type(value) ~= "string" and rawget(meta, "__call") ~= nil
-end
-
-local function is_identifier(text)
-  return text:find("^[%a_][%w_]*$") ~= nil and not cmd.lexer.keywords[text]
-end
-
--- Fields that begin with _ are offered to who has typed that.
-local function add_fields(candidates, t, methods)
-  local hidden = candidates.prefix == ""
-  for key, value in next, t do
-    candidates.steps = candidates.steps + 1
-    if candidates:full() then return end
-    if type(key) == "string" and not (hidden and key:sub(1, 1) == "_")
-      and (not methods or is_callable(value)) and is_identifier(key) then
-      candidates:add(key)
-    end
-  end
-end
-
--- All that can be asked of a value by `.` or, methods, by `:`.
-local function add_members(candidates, value, methods)
-  for _ = 1, MOST_LEVELS do
-    if value == nil or candidates:full() then return end
-    if type(value) == "table" then
-      add_fields(candidates, value, methods)
-      local getters = rawget(value, "__getters")
-      if type(getters) == "table" and not methods then add_fields(candidates, getters) end
-    end
-    value = beyond(value)
-  end
-end
 
 -- ---- Paths: a.b["c"].d ----
 
@@ -162,7 +72,7 @@ local function names(list, prefix, session)
   for name in next, cmd.lexer.keywords do candidates:add(name) end
   add_declared(candidates, list)
   for _, name in ipairs(session and session:names() or {}) do candidates:add(name) end
-  add_members(candidates, _G, false)
+  members.add(candidates, _G, false)
   return candidates:sorted()
 end
 
@@ -255,21 +165,19 @@ local function in_string(list, start)
   return start, found, closing(found, quote or "", "/$")
 end
 
-local function members(list, i, prefix, session)
+local function fields(list, i, prefix, session)
   local methods = list[i].kind == ":"
   local candidates = collect(prefix)
-  add_members(candidates, value_of(list, i - 1, session), methods)
+  members.add(candidates, value_of(list, i - 1, session), methods)
   return candidates:sorted()
 end
 
 -- text ends at the cursor; offset is what lies before it.
 local function lua(text, offset, session)
-  local list = cmd.lexer.list(text)
+  local list, commented = cmd.lexer.list(text)
   local token = list[#list]
-  if token and not token.closed then
-    if token.kind == "comment" then return offset + #text, {}, "" end
-    return in_string(list, offset + token.first - 1)
-  end
+  if commented then return offset + #text, {}, "" end
+  if token and not token.closed then return in_string(list, offset + token.first - 1) end
   local typed = token and token.last == #text and (token.kind == "name" or token.kind == "keyword")
   local prefix = typed and token.text or ""
   local at = typed and #list - 1 or #list
@@ -277,7 +185,7 @@ local function lua(text, offset, session)
   if token and token.kind == "number" and token.last == #text then return start, {}, "" end
   local before = list[at]
   if before and (before.kind == "." or before.kind == ":") then
-    return start, members(list, at, prefix, session), ""
+    return start, fields(list, at, prefix, session), ""
   end
   return start, names(list, prefix, session), ""
 end
@@ -334,8 +242,8 @@ ARGUMENTS.save = ARGUMENTS.load
 
 -- The line of a command up to the cursor.
 local function command(text, session)
-  local marks = text:match("^%s*%?%??%s*")
-  if marks:find("?", 1, true) then return documented(text:sub(#marks + 1), #marks, session) end
+  local marks = text:match("^%s*%?+%s*")
+  if marks then return documented(text:sub(#marks + 1), #marks, session) end
   local head, name, space, argument = text:match("^(%s*:)([%a_]*)(!?%s*)(.*)$")
   if not head then return #text, {}, "" end
   if space == "" then return commands(name, #head) end

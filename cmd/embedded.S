@@ -8,5 +8,7 @@
         embed   cmd, history
         embed   cmd, inspect
         embed   cmd, lexer
+        embed   cmd, members
+        embed   cmd, scalars
         embed   cmd, source
         .section .note.GNU-stack, "", %progbits

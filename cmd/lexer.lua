@@ -26,7 +26,8 @@ end
 local function comment(text, first)
   local last, closed = long_bracket(text, first + 2)
   if last then return last, closed end
-  return (text:find("\n", first, true) or #text + 1) - 1, true
+  last = text:find("\n", first, true)
+  return (last or #text + 1) - 1, last ~= nil
 end
 
 local function quoted(text, first)
@@ -97,17 +98,20 @@ function lexer.tokens(text)
   end
 end
 
---- The tokens as a list of {kind=, text=, first=, last=, closed=}, without comments,
--- but with one that lacks its end.
+--- The tokens but comments.
+-- @return a list of {kind=, text=, first=, last=, closed=}
+-- @return whether the text ends inside a comment
 function lexer.list(text)
-  local list = {}
+  local list, commented = {}, false
   for kind, first, last, closed in lexer.tokens(text) do
-    if kind ~= "comment" or not closed then
+    if kind == "comment" then
+      commented = not closed
+    else
       list[#list + 1] = { kind = kind, text = text:sub(first, last), first = first, last = last,
                           closed = closed }
     end
   end
-  return list
+  return list, commented
 end
 
 return lexer

@@ -8,7 +8,8 @@
 #include "cmd/files.h"
 #include "lua_binding/binding.h"
 
-#define PARTS(X) X(console) X(commands) X(complete) X(history) X(inspect) X(lexer) X(source)
+#define PARTS(X) \
+  X(console) X(commands) X(complete) X(history) X(inspect) X(lexer) X(members) X(scalars) X(source)
 
 PARTS(BINDING_DECLARE_PART)
 
