@@ -249,7 +249,14 @@ end
 
 -- ---- Loading ----
 
-local function incomplete(message) return message:find("<eof>$") ~= nil end
+-- Could more lines complete the text that has this error? A quoted string goes on in the
+-- next line only behind a backslash.
+local function incomplete(message, text)
+  if message:find(": unfinished string near <eof>$") then
+    return text:find("\\z?%s*$") ~= nil
+  end
+  return message:find("<eof>$") ~= nil
+end
 
 -- The chunk of a text as an expression or as statements; else nil, the message,
 -- and whether more text may help.
@@ -257,11 +264,11 @@ function Session:load_either(text, chunkname)
   local expression = text:match("^%s*=(.*)$")
   local ok, unlike = load("return " .. (expression or text), chunkname, "t")
   if ok then return self:compile(expression or text, "return ", chunkname) end
-  if expression then return nil, unlike, incomplete(unlike) end
+  if expression then return nil, unlike, incomplete(unlike, text) end
   local message
   ok, message = load(text, chunkname, "t")
   if ok then return self:compile(text, "", chunkname) end
-  return nil, message, incomplete(message) or incomplete(unlike)
+  return nil, message, incomplete(message, text) or incomplete(unlike, text)
 end
 
 -- The text before an `&` that is its last token, or nil.
