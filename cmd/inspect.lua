@@ -85,10 +85,11 @@ function Printer:key(key)
   return "[" .. text .. "] = ", width + 5
 end
 
--- What is noted of a metatable: the names of its metamethods.
+-- What is noted of the metatable of a table that has no text of its own: the names of its
+-- metamethods.
 function Printer:metatable(t)
   local meta = debug.getmetatable(t)
-  if meta == nil or scalars.meta_field(t, "__tostring") then return nil end
+  if meta == nil or t == self.own then return nil end
   local list = {}
   for key in next, meta do
     self.steps = self.steps - 1
@@ -114,20 +115,20 @@ end
 -- The entries of a table: a list of {text=, width=}, scalar elements marked `short`.
 function Printer:entries(t, depth, column)
   local list, length = {}, sequence_length(t, self.items)
-  local function add(...)
-    local text, width = self:entry(...)
-    list[#list + 1] = { text = text, width = width }
-    return list[#list]
+  local function add(key, value, short)
+    local text, width = self:entry(key, value, depth, column)
+    list[#list + 1] = { text = text, width = width, short = short }
+    self.left = self.left - (short and 2 or column + 2)
   end
   for i = 1, length do
     if self.left <= 0 then break end
     local value = rawget(t, i)
-    add(nil, value, depth, column).short = type(value) ~= "table"
+    add(nil, value, type(value) ~= "table")
   end
   local keys, more = self:keys(t, length)
   for _, key in ipairs(keys) do
     if self.left <= 0 or #list >= self.items then break end
-    add(key, rawget(t, key), depth, column)
+    add(key, rawget(t, key))
   end
   local function note(text, width)
     if text then list[#list + 1] = { text = text, width = width } end
@@ -202,6 +203,7 @@ end
 function Printer:object(t, own)
   local text, width = self:piece(scalars.safe_lines(own, self.left), "special")
   if own:find("\n") then return text end
+  self.own = t
   local body, body_width = self:body(t, 1, width + 1)
   if body == "{}" then return text, width end
   return text .. " " .. body, body_width and width + 1 + body_width

@@ -270,8 +270,7 @@ describe("cmd.source", function()
       "call(N)", "out((function(...) local N = ... return call(N) end)(N))",
     }
 
-    local fill
-    function fill(templates)
+    local function fill(templates)
       local one = name()
       return (templates[random(#templates)]:gsub("%f[%w]%u%f[%W]", function(letter)
         if letter == "E" then return fill(EXPRESSIONS) end
