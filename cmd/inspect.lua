@@ -14,6 +14,7 @@ local MOST_STRING = 1000           -- bytes shown of a string inside a table
 local MOST_KEYS = 10000            -- of a table, that are sorted
 local MOST_NOTED = 20              -- metamethods
 local MOST_STEPS = 1000000         -- over keys, to count those that are not shown
+local SORTING = 10                 -- steps, for a key
 
 local COLOURS = { string = "32", number = "33", boolean = "35", ["nil"] = "35", key = "34",
                   special = "36", note = "2", error = "31" }
@@ -31,15 +32,26 @@ function Printer:piece(text, kind)
   return text, width
 end
 
-local RANKS = { number = 1, string = 2, boolean = 3 }
-
+-- Booleans, and then what has an address: in some order that holds while it lives.
 local function before(a, b)
-  local rank_a, rank_b = RANKS[type(a)] or 4, RANKS[type(b)] or 4
-  if rank_a ~= rank_b then return rank_a < rank_b end
-  if rank_a <= 2 then return a < b end
-  if rank_a == 3 then return not a and b end
   if type(a) ~= type(b) then return type(a) < type(b) end
+  if type(a) == "boolean" then return not a and b end
   return scalars.address(a) < scalars.address(b)
+end
+
+-- Numbers, strings, others.
+local function sort(keys)
+  local numbers, strings, others = {}, {}, {}
+  local lists = { number = numbers, string = strings }
+  for _, key in ipairs(keys) do
+    local list = lists[type(key)] or others
+    list[#list + 1] = key
+  end
+  table.sort(numbers)
+  table.sort(strings)
+  table.sort(others, before)
+  table.move(strings, 1, #strings, #numbers + 1, numbers)
+  return table.move(others, 1, #others, #numbers + 1, numbers)
 end
 
 local function sequence_length(t, most)
@@ -67,8 +79,8 @@ function Printer:keys(t, length)
       if #keys < MOST_KEYS then keys[#keys + 1] = key else more = more + 1 end
     end
   end
-  table.sort(keys, before)
-  return keys, more
+  self.steps = self.steps - SORTING * #keys
+  return sort(keys), more
 end
 
 local function is_identifier(key)
@@ -85,6 +97,12 @@ function Printer:key(key)
   return "[" .. text .. "] = ", width + 5
 end
 
+-- What stands before a table's braces.
+local function title(t)
+  local name = scalars.meta_field(t, "__name")
+  return type(name) == "string" and scalars.safe(name, 100) .. " " or ""
+end
+
 -- What is noted of the metatable of a table that has no text of its own: the names of its
 -- metamethods.
 function Printer:metatable(t)
@@ -98,7 +116,7 @@ function Printer:metatable(t)
       list[#list + 1] = scalars.safe(key, 40)
     end
   end
-  if #list == 0 and scalars.meta_field(t, "__name") then return nil end
+  if #list == 0 and title(t) ~= "" then return nil end
   table.sort(list)
   local shown = table.concat(list, " ", 1, math.min(#list, MOST_NOTED))
   return self:piece(("<metatable%s>"):format(shown == "" and "" or " " .. shown), "note")
@@ -174,12 +192,6 @@ function Printer:body(t, depth, column)
   local text, width = one_line(list)
   if text and column + width <= self.width then return text, width end
   return many_lines(list, ("  "):rep(depth), self.width - 2 * depth)
-end
-
--- What stands before a table's braces.
-local function title(t)
-  local name = scalars.meta_field(t, "__name")
-  return type(name) == "string" and scalars.safe(name, 100) .. " " or ""
 end
 
 function Printer:table(t, depth, column)
