@@ -152,7 +152,8 @@ function Printer:entries(t, depth, column)
     if text then list[#list + 1] = { text = text, width = width } end
   end
   local rest = more and length + #keys + more - #list
-  if rest ~= 0 then note(self:piece(rest and ("... %d more"):format(rest) or "... more", "note")) end
+  local told = rest and ("... %d more"):format(rest) or "... more"
+  if rest ~= 0 then note(self:piece(told, "note")) end
   note(self:metatable(t))
   return list
 end

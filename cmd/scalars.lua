@@ -107,33 +107,38 @@ end
 
 local LIBRARY_FIELDS = 1000 -- of a module, that are looked at for functions' names
 
---- Names of the loaded modules, and of their functions, by value.
-function scalars.known_names()
-  local names = {}
-  local loaded = debug.getregistry()._LOADED
-  for module, value in next, type(loaded) == "table" and loaded or {} do
-    if type(module) == "string" and type(value) == "table" then
-      if not names[value] or module < names[value] then names[value] = module end
-      local prefix, count = module == "_G" and "" or module .. ".", 0
-      for key, field in next, value do
-        count = count + 1
-        if count > LIBRARY_FIELDS then break end
-        if type(key) == "string" and type(field) == "function" then
-          local name = prefix .. key
-          if not names[field] or name < names[field] then names[field] = name end
-        end
-      end
+local function add_module(names, module, t)
+  local prefix, count = module == "_G" and "" or module .. ".", 0
+  if not names[t] or module < names[t] then names[t] = module end
+  for key, field in next, t do
+    count = count + 1
+    if count > LIBRARY_FIELDS then return end
+    if type(key) == "string" and type(field) == "function" then
+      local name = prefix .. key
+      if not names[field] or name < names[field] then names[field] = name end
     end
   end
-  return names
+end
+
+--- Names of the loaded modules, and of their functions, by value: a table that is filled
+-- when it is first asked.
+function scalars.known_names()
+  return setmetatable({}, { __index = function(names, value)
+    setmetatable(names, nil)
+    local loaded = debug.getregistry()._LOADED
+    for module, t in next, type(loaded) == "table" and loaded or {} do
+      if type(module) == "string" and type(t) == "table" then add_module(names, module, t) end
+    end
+    return names[value]
+  end })
 end
 
 local function function_text(value, names)
   local info = debug.getinfo(value, "S")
   local name = names[value]
-  if info.what == "C" then return ("<function %s>"):format(name or "C " .. scalars.address(value)) end
   local place = ("%s:%d"):format(info.short_src, info.linedefined)
-  return ("<function %s>"):format(name and name .. " " .. place or place)
+  if info.what == "C" then place = not name and "C " .. scalars.address(value) end
+  return ("<function %s%s%s>"):format(name or "", name and place and " " or "", place or "")
 end
 
 local function is_greenlet(value)
