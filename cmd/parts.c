@@ -19,8 +19,16 @@ static const struct binding_part parts[] = {
 #undef PART
 };
 
+static int push_without_switches(lua_State *L) {
+  lua_pushcfunction(L, binding_without_switches);
+  return 1;
+}
+
 /* What C files offer, by the functions that push it. */
-static const luaL_Reg natives[] = {{"files", files_open}};
+static const luaL_Reg natives[] = {
+    {"files", files_open},
+    {"without_switches", push_without_switches},
+};
 
 /* Push the function that makes the part of that name, or nothing. */
 static bool push_maker(lua_State *L, const char *name) {

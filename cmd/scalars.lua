@@ -1,8 +1,9 @@
 --- Values but tables as text that people read, and text of anybody made safe to show.
 --
--- The one metamethod that is called is __tostring, in a coroutine, where an error, a yield,
--- or more than MOST_INSTRUCTIONS make it count as none. It may block: then it blocks the
--- greenlet that asks for the text, and a kill passes as through any call.
+-- The one metamethod that is called is __tostring, in a coroutine. An error, a yield, a wait
+-- of its greenlet, or more than MOST_INSTRUCTIONS make it count as none.
+local cmd = ...
+
 local scalars = {}
 
 local MOST_INSTRUCTIONS = 10000000 -- of a __tostring
@@ -89,8 +90,12 @@ end
 function scalars.own_text(value)
   if not scalars.meta_field(value, "__tostring") then return nil end
   local thread = coroutine.create(tostring)
-  debug.sethook(thread, function() error("too long", 0) end, "", MOST_INSTRUCTIONS)
-  local ok, text = coroutine.resume(thread, value)
+  local function stop()
+    debug.sethook(thread, stop, "", 1) -- whatever catches this one
+    error("too long", 0)
+  end
+  debug.sethook(thread, stop, "", MOST_INSTRUCTIONS)
+  local ok, text = cmd.without_switches(coroutine.resume, thread, value)
   if ok and coroutine.status(thread) == "dead" then return text end
   coroutine.close(thread)
   return nil

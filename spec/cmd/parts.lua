@@ -5,7 +5,9 @@ local parts = {}
 --- A table `cmd` of its own.
 -- @param fields table or nil
 function parts.new(fields)
-  return setmetatable(fields or {}, {
+  fields = fields or {}
+  fields.without_switches = function(f, ...) return f(...) end
+  return setmetatable(fields, {
     __index = function(cmd, name)
       local part = loadfile("cmd/" .. name .. ".lua")
       if not part then return nil end
