@@ -7,7 +7,8 @@
 -- a closure over its variables to the session; so what was declared stays also when the
 -- chunk raises, returns or is killed further on. A constant stays as its value; a variable
 -- with <close> ends with its chunk. What counts is when a declaration runs: one in a
--- chunk that went to the background is visible to lines typed after it has run.
+-- chunk that went to the background is visible to lines typed after it has run. A session
+-- has any number of locals; one text can use 199 of them, Lua's limit for a function.
 --
 -- The text itself is not changed, and all that is added stands on its lines: messages
 -- and line numbers are those of what was typed.
