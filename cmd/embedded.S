@@ -7,6 +7,9 @@
         embed   cmd, complete
         embed   cmd, history
         embed   cmd, inspect
+        embed   cmd, lexer
+        embed   cmd, members
+        embed   cmd, scalars
         embed   cmd, source
         embed   cmd, docs
         embed_text cmd, docstrings

@@ -13,6 +13,7 @@
 
 #include "cmd/ask.h"
 #include "cmd/options.h"
+#include "cmd/parts.h"
 #include "cmd/repl.h"
 #include "cmd/script.h"
 #include "cmd/state.h"
@@ -84,6 +85,8 @@ static int prepare(lua_State *L) {
   set_arg(L, options);
   install_binding(L);
   apply_settings(L, options);
+  parts_push(L);
+  lua_pop(L, 1);
   lua_gc(L, LUA_GCRESTART);
   lua_gc(L, LUA_GCGEN, 0, 0);
   return 0;

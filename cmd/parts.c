@@ -1,13 +1,16 @@
 #include "cmd/parts.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #include <lauxlib.h>
 
+#include "cmd/files.h"
 #include "lua_binding/binding.h"
 
 #define PARTS(X) \
-  X(console) X(commands) X(complete) X(history) X(inspect) X(source) X(docs) X(docstrings)
+  X(console) X(commands) X(complete) X(history) X(inspect) X(lexer) X(members) \
+  X(scalars) X(source) X(docs) X(docstrings)
 
 PARTS(BINDING_DECLARE_PART)
 
@@ -17,21 +20,44 @@ static const struct binding_part parts[] = {
 #undef PART
 };
 
+static int push_without_switches(lua_State *L) {
+  lua_pushcfunction(L, binding_without_switches);
+  return 1;
+}
+
+/* What C files offer, by the functions that push it. */
+static const luaL_Reg natives[] = {
+    {"files", files_open},
+    {"without_switches", push_without_switches},
+};
+
+/* Push the function that makes the part of that name, or nothing. */
+static bool push_maker(lua_State *L, const char *name) {
+  for (size_t i = 0; i < sizeof natives / sizeof *natives; i++) {
+    if (strcmp(natives[i].name, name) == 0) {
+      lua_pushcfunction(L, natives[i].func);
+      return true;
+    }
+  }
+  for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+    if (strcmp(parts[i].name, name) == 0) {
+      binding_push_part(L, &parts[i]);
+      return true;
+    }
+  }
+  return false;
+}
+
 /* (cmd, key): a part's value, from now on a field of cmd */
 static int index_part(lua_State *L) {
-  const char *key = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "";
-  for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-    if (strcmp(parts[i].name, key) != 0)
-      continue;
-    binding_push_part(L, &parts[i]);
-    lua_pushvalue(L, 1);
-    lua_call(L, 1, 1);
-    lua_pushvalue(L, 2);
-    lua_pushvalue(L, -2);
-    lua_rawset(L, 1);
-    return 1;
-  }
-  return 0;
+  if (lua_type(L, 2) != LUA_TSTRING || !push_maker(L, lua_tostring(L, 2)))
+    return 0;
+  lua_pushvalue(L, 1);
+  lua_call(L, 1, 1);
+  lua_pushvalue(L, 2);
+  lua_pushvalue(L, -2);
+  lua_rawset(L, 1);
+  return 1;
 }
 
 void parts_push(lua_State *L) {

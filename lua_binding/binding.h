@@ -79,6 +79,12 @@ int binding_finish(lua_State *L);
 int binding_failures(lua_State *L);
 
 /*
+ * A lua_CFunction (f, ...): f(...), during which no greenlet can switch: what would
+ * have to wait raises InvalidSwitchError.
+ */
+int binding_without_switches(lua_State *L);
+
+/*
  * luaL_traceback, for a message handler and the error at idx: if a scope has raised
  * that again, with the traceback of the greenlet that it comes from first.
  */

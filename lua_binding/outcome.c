@@ -149,8 +149,8 @@ void l_died_new(struct greenlet *g, void *error) {
   lua_pushcfunction(aux, record_died_new);
   lua_pushlightuserdata(aux, g);
   lua_pushlightuserdata(aux, error);
-  rt->on_aux++;
+  rt->still++;
   if (lua_pcall(aux, 2, 0, 0) != LUA_OK)
     lua_pop(aux, 1);
-  rt->on_aux--;
+  rt->still--;
 }

@@ -113,7 +113,7 @@ struct runtime {
   int print_reports_ref;    /* hub.lua prints what is in core.reports */
   bool tracing;             /* inside it: not called again */
   bool tracing_aside;       /* and on aux, where nothing may switch */
-  int on_aux;               /* calls on aux that are under way: no switches */
+  int still;                /* calls that are under way in which nothing may switch: on aux */
   bool throwing;            /* the last raw switch was a throw */
   bool spawn_callbacks;     /* somebody wants to know of starts */
   bool spawns_member;       /* the next handle is to have UV_MEMBERS */

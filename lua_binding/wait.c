@@ -3,6 +3,7 @@
  */
 #include <errno.h>
 
+#include "lua_binding/binding.h"
 #include "lua_binding/runtime.h"
 #include "lua_binding/timeout.h"
 
@@ -19,11 +20,22 @@ COLD static int refuse(lua_State *L, struct runtime *rt) {
     return l_raise(L, rt, "InvalidSwitchError", "cannot switch greenlets inside __gc");
   if (rt->closing)
     return l_raise(L, rt, "InvalidSwitchError", "the interpreter is being closed");
-  return l_raise(L, rt, "InvalidSwitchError", "cannot switch greenlets in this trace call");
+  if (rt->tracing_aside)
+    return l_raise(L, rt, "InvalidSwitchError", "cannot switch greenlets in this trace call");
+  return l_raise(L, rt, "InvalidSwitchError", "cannot switch greenlets in this call");
+}
+
+int binding_without_switches(lua_State *L) {
+  struct runtime *rt = l_runtime(L);
+  luaL_checkany(L, 1);
+  rt->still++;
+  int status = lua_pcall(L, lua_gettop(L) - 1, LUA_MULTRET, 0);
+  rt->still--;
+  return status == LUA_OK ? lua_gettop(L) : l_error(L);
 }
 
 void l_enter(lua_State *L, struct runtime *rt) {
-  if (__builtin_expect(in_finalizer(L) || rt->closing || rt->tracing_aside || rt->on_aux, 0))
+  if (__builtin_expect(in_finalizer(L) || rt->closing || rt->tracing_aside || rt->still, 0))
     refuse(L, rt);
   l_current(rt)->at = L;
 }

@@ -4,7 +4,7 @@
 -- may be anything that can be called, and could switch there: two of them were interleaved on one
 -- stack, and an error unwound the other's calls. A debug hook that a trace function set on the
 -- helper thread stayed there.
--- Fix: nothing may switch while such a call is under way (rt->on_aux), and the hook is removed.
+-- Fix: nothing may switch while such a call is under way (rt->still), and the hook is removed.
 local helper = require "spec.helper"
 
 local function prints(expected, script, options)
