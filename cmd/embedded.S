@@ -8,4 +8,13 @@
         embed   cmd, history
         embed   cmd, inspect
         embed   cmd, source
+        embed   cmd, find
+        embed   cmd, listing
+        embed   cmd, lookup
+        embed   cmd, processes
+        embed   cmd, status
+        embed   cmd, text
+        embed   cmd, tools
+        embed   cmd, watch
+        embed   cmd, why
         .section .note.GNU-stack, "", %progbits

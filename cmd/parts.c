@@ -6,7 +6,9 @@
 
 #include "lua_binding/binding.h"
 
-#define PARTS(X) X(console) X(commands) X(complete) X(history) X(inspect) X(source)
+#define PARTS(X)                                                                        \
+  X(console) X(commands) X(complete) X(history) X(inspect) X(source)                    \
+  X(find) X(listing) X(lookup) X(processes) X(status) X(text) X(tools) X(watch) X(why)
 
 PARTS(BINDING_DECLARE_PART)
 
