@@ -21,10 +21,14 @@ function commands.fail(format, ...)
   error(setmetatable({ message = format:format(...) }, Complaint), 0)
 end
 
---- Give up, telling how the command is used.
-function commands.usage(name)
-  commands.fail("usage: :%s%s", name, list[name].usage ~= "" and " " .. list[name].usage or "")
+-- ":kill G"
+local function form(name)
+  local usage = list[name].usage
+  return usage == "" and ":" .. name or (":%s %s"):format(name, usage)
 end
+
+--- Give up, telling how the command is used.
+function commands.usage(name) commands.fail("usage: %s", form(name)) end
 
 -- ---- Names ----
 
@@ -80,7 +84,7 @@ line, sends an evaluation to the background: jobs[1]. Ctrl-D leaves.]]
 local function overview()
   local rows = {}
   for _, name in ipairs(commands.names()) do
-    rows[#rows + 1] = { ":" .. name .. " " .. list[name].usage, list[name].brief }
+    rows[#rows + 1] = { form(name), list[name].brief }
   end
   rows[#rows + 1] = { "?name", "the same as :doc name" }
   rows[#rows + 1] = { "??name", "the same as :source name" }
@@ -97,8 +101,7 @@ list.help = {
     if argument == "" then
       console:print(overview())
     elseif name and list[name] then
-      local command = list[name]
-      console:print((":%s %s\n%s"):format(name, command.usage, command.help or command.brief))
+      console:print(form(name) .. "\n" .. (list[name].help or list[name].brief))
     else
       cmd.lookup.explain(console, argument)
     end

@@ -13,7 +13,9 @@ local commands = {}
 
 -- ---- :ps and :jobs ----
 
-local RIGHT = { true, false, false, false, true }
+-- Columns whose text is on the right: numbers and ages.
+local RIGHT = { ps = { true, false, false, false, true }, jobs = { false, false, true },
+                tree = { false, false, false, false, true } }
 
 local function mark(console, group)
   local job = #group == 1 and find.job(console, group[1].greenlet)
@@ -51,7 +53,7 @@ Many that do the same in the same place are one row. With `all` each has its own
     for i, g in ipairs(find.living()) do list[i] = status.of(g) end
     local heads = { "id", "job", "name", "state", "age", "waits for", "where" }
     local rows = rows_of(console, list, argument == "all")
-    console:print(table.concat(text.columns(heads, rows, RIGHT), "\n"))
+    console:print(table.concat(text.columns(heads, rows, RIGHT.ps), "\n"))
   end,
 }
 
@@ -78,7 +80,7 @@ commands.jobs = {
                   told.what and status.what { told } or "", text.clean(job.text or job.name) }
     end
     console:print(#rows == 0 and "no jobs"
-      or table.concat(text.columns({ "job", "state", "age", "waits for", "text" }, rows), "\n"))
+      or table.concat(text.columns({ "job", "state", "age", "waits for", "text" }, rows, RIGHT.jobs), "\n"))
   end,
 }
 
@@ -150,7 +152,7 @@ Many that spawned nobody and do the same are one line.]],
     local tree, rows = util.GreenletTree.current_tree(), {}
     draw(console, { status.of(tree.greenlet) }, tree, "", "", rows, 0)
     local heads = { "greenlet", "job", "", "state", "age", "waits for", "where" }
-    console:print(table.concat(text.columns(heads, rows), "\n"))
+    console:print(table.concat(text.columns(heads, rows, RIGHT.tree), "\n"))
   end,
 }
 

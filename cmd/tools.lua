@@ -104,22 +104,30 @@ local function uses_last(entries)
   end
 end
 
+-- An entry that gives a value, without what says that it does; nil for one that does not.
+local function expression_of(entry)
+  local value = entry:match("^%s*=%s*(.*)$") or entry:match("^%s*return%f[^%w_]%s*(.-);?%s*$")
+    or entry
+  return load("return " .. value) and value
+end
+
+local function job_of(entry)
+  local job = not load(entry) and entry:match("^(.*)&%s*$")
+  if not job then return nil end
+  return ("greenlet.spawn(function() %s%s end)"):format(load(job) and "" or "return ", job)
+end
+
 -- What was typed, as statements of a script.
 local function statement(entry, keeps_last)
-  local job = not load(entry) and entry:match("^(.-)%s*&%s*$")
-  if job then return ("greenlet.spawn(function() %s end)"):format(load(job) and job or "return " .. job) end
-  local expression = entry:match("^%s*=%s*(.*)$") or entry:match("^%s*return%f[^%w_]%s*(.-);?%s*$") or entry
-  local is_expression = load("return " .. expression .. "\n")
-  if is_expression and (keeps_last or not load(entry) or expression ~= entry) then
-    return "_ = " .. expression
-  end
+  local value = expression_of(entry)
+  if value and (keeps_last or not load(entry) or value ~= entry) then return "_ = " .. value end
   -- What begins with a parenthesis would be taken for a call of what comes before.
-  return entry:find("^%s*%(") and ";" .. entry or entry
+  return not value and job_of(entry) or (entry:gsub("^%s*%(", ";%0"))
 end
 
 local function script(entries)
   local lines, keeps_last = { "#!/usr/bin/env greenlua" }, uses_last(entries)
-  for _, entry in ipairs(entries) do lines[#lines + 1] = statement(entry, keeps_last) end
+  for i, entry in ipairs(entries) do lines[i + 1] = statement(entry, keeps_last) end
   return table.concat(lines, "\n") .. "\n"
 end
 
@@ -128,12 +136,20 @@ local function exists(path)
   return file ~= nil
 end
 
-local function write(path, content)
+--- Write a new file, for the command of that name. `argument`: a path, after a `!` if the
+-- file may be there. Returns the path.
+local function write(argument, content, name)
+  local mark, path = argument:match("^(!?)%s*(.-)$")
+  if path == "" then cmd.commands.usage(name) end
+  if mark == "" and exists(path) then
+    cmd.commands.fail("%s exists; :%s! %s overwrites it", path, name, path)
+  end
   local file, message = io.open(path, "wb")
   if not file then cmd.commands.fail("%s", message) end
   local written, trouble = file:write(content)
   local closed, at_close = file:close()
   if not written or not closed then cmd.commands.fail("%s: %s", path, trouble or at_close) end
+  return path
 end
 
 commands.save = {
@@ -142,17 +158,12 @@ commands.save = {
 What ran without an error, in its order, without its results. A value that was only shown is
 assigned to _. :save! file overwrites a file that exists.]],
   run = function(console, argument)
-    local mark, path = argument:match("^(!?)%s*(.-)$")
-    if path == "" then cmd.commands.usage("save") end
-    if mark == "" and exists(path) then
-      cmd.commands.fail("%s exists; :save! %s overwrites it", path, path)
-    end
     local content = script(console.entries)
-    write(path, content)
-    local ok, message = load((content:gsub("^#[^\n]*", "")), "=" .. path)
+    local path = write(argument, content, "save")
+    local ok, message = load(without_shebang(content), "=" .. path)
     console:print(("%d statements are in %s%s"):format(#console.entries, text.clean(path),
       ok and "" or "; it needs your hand: " .. text.clean(message)))
   end,
 }
 
-return { commands = commands }
+return { commands = commands, write = write }

@@ -1,4 +1,4 @@
---- Commands about who waits for whom: :why and :waits.
+--- :why: whom a greenlet waits for, whom that one waits for, and so on.
 
 local cmd = ...
 local util = require "greenlet.util"
@@ -10,45 +10,40 @@ local MOST_HOLDERS = 5   -- of one thing that is waited for
 
 local commands = {}
 
--- By greenlet: the edges of what it waits for.
-local function edges_by_greenlet()
-  local edges = {}
-  for _, edge in ipairs(util.waits and util.waits() or {}) do
-    local list = edges[edge.greenlet] or {}
-    list[#list + 1] = edge
-    edges[edge.greenlet] = list
-  end
-  return edges
-end
+-- ---- The words ----
 
--- Those who could end the waits of a greenlet.
-local function holders_of(edges)
-  local list, known = {}, {}
-  for _, edge in ipairs(edges or {}) do
-    for _, g in ipairs(edge.holders or {}) do
-      if not known[g] then list[#list + 1] = g end
-      known[g] = true
-    end
-  end
-  return list
-end
-
--- ---- :why ----
-
-local states = { running = "runs", ready = "is ready, and runs in its turn",
+local states = { running = "runs", ready = "is ready: it runs in its turn",
                  new = "has not begun", suspended = "has switched to another greenlet",
                  dead = "is dead", prompt = "is the prompt" }
 
-local function sentence(g)
-  local told = status.of(g)
-  if told.state ~= "waiting" then
-    return ("%s %s"):format(find.label(g), states[told.state])
-  end
-  return ("%s waits for %s   %s   %s"):format(find.label(g), status.brief(told.what),
-    status.place(told.where), status.age(told))
+-- What is known of whoever has what a greenlet waits for: " held by b since bank.lua:29". Of
+-- a join nothing is to be said, since that names the greenlet.
+local function held(holder)
+  local who = holder.greenlet and find.label(holder.greenlet)
+    or (holder.dead == true and "a greenlet" or cmd.text.clean(holder.dead)) .. ", which is dead"
+  if not holder.where then return holder.dead and " of " .. who or "" end
+  return (" held by %s since %s"):format(who, cmd.text.clean(holder.where))
 end
 
--- "a -> b -> a": the part of the path, from main to the end, that comes back to g.
+local function sentence(g, edge)
+  local told = status.of(g)
+  local label = find.label(g)
+  if told.state ~= "waiting" then return ("%s %s"):format(label, states[told.state]) end
+  local what = status.brief(edge and edge.text or told.what)
+  if edge and edge.holders[1] then what = what .. held(edge.holders[1]) end
+  return ("%s waits for %s   %s   %s"):format(label, what, status.place(told.where),
+    status.age(told))
+end
+
+-- Why nothing is told below a wait that no greenlet is known to end.
+local function ending(edge)
+  if edge.ends_by then return nil end
+  local holder = edge.holders[1]
+  if holder and holder.dead then return "nobody can end that: who held it is dead" end
+  return "no greenlet is known that would end that; anyone may"
+end
+
+-- "a -> b -> a": the part of the path that comes back to g.
 local function cycle(path, g)
   local labels, inside = {}, false
   for _, other in ipairs(path) do
@@ -59,11 +54,30 @@ local function cycle(path, g)
   return "a cycle, nothing in it can run: " .. table.concat(labels, " -> ")
 end
 
+-- ---- The chain ----
+
 local Explanation = {}
 Explanation.__index = Explanation
 
 function Explanation:add(depth, line)
   self.lines[#self.lines + 1] = ("  "):rep(math.min(depth, MOST_INDENTED)) .. line
+end
+
+-- Those for whom a greenlet waits; nobody, if it does not wait for greenlets.
+function Explanation:follow_holders(edge)
+  local followed, depth = 0, #self.path
+  for _, holder in ipairs(edge.holders) do
+    if followed == MOST_HOLDERS then
+      self:add(depth, ("... %d more"):format(#edge.holders - followed))
+      break
+    end
+    if holder.greenlet then
+      self:follow(holder.greenlet)
+      followed = followed + 1
+    end
+  end
+  local last = followed == 0 and ending(edge)
+  if last then self:add(depth, last) end
 end
 
 -- The sentence about a greenlet, and below it those about whom it waits for.
@@ -72,24 +86,21 @@ function Explanation:follow(g)
   if self.on_path[g] then return self:add(depth, cycle(self.path, g)) end
   if self.told[g] then return self:add(depth, find.label(g) .. ": see above") end
   if #self.lines >= MOST_LINES then return self:add(depth, "...") end
+  local edge = self.edges[g]
+  self:add(depth, sentence(g, edge))
+  if not edge then return end
   self.told[g], self.on_path[g] = true, true
-  self:add(depth, sentence(g))
   table.insert(self.path, g)
-  local holders = holders_of(self.edges[g])
-  for i, holder in ipairs(holders) do
-    if i > MOST_HOLDERS then
-      self:add(depth + 1, ("... %d more"):format(#holders - MOST_HOLDERS))
-      break
-    end
-    self:follow(holder)
-  end
+  self:follow_holders(edge)
   table.remove(self.path)
   self.on_path[g] = nil
 end
 
 local function explain(g)
-  local self = setmetatable({ lines = {}, path = {}, on_path = {}, told = {} }, Explanation)
-  self.edges = edges_by_greenlet()
+  local edges = {}
+  for _, edge in ipairs(util.waits()) do edges[edge.greenlet] = edge end
+  local self = setmetatable({ lines = {}, path = {}, on_path = {}, told = {}, edges = edges },
+    Explanation)
   self:follow(g)
   return table.concat(self.lines, "\n")
 end
@@ -97,12 +108,25 @@ end
 commands.why = {
   usage = "G", brief = "why a greenlet does not run: whom it waits for, and those in turn",
   help = [[
-Each line is a greenlet that the one above it waits for, until somebody runs, sleeps, waits for
+Each line is about a greenlet that the one above waits for, until one runs, sleeps or waits for
 something from outside, or a cycle is found.
-G is a number as :ps shows it, a job as %1, a name, or an expression. See also :waits.]],
+G is a number as :ps shows it, a job as %1, a name, or an expression.]],
   run = function(console, argument)
     if argument == "" then cmd.commands.usage("why") end
     console:print(explain(find.greenlet(console, argument)))
+  end,
+}
+
+commands.graph = {
+  usage = "[file]", brief = "who waits for whom, in Graphviz dot",
+  help = [[
+Prints what greenlet.util.graph() says, or writes it to the file, from which `dot -Tsvg file`
+makes a picture. :graph! file overwrites one that exists.]], force = true,
+  run = function(console, argument)
+    local dot = util.graph()
+    if argument == "" then return console:print(dot) end
+    cmd.tools.write(argument, dot, "graph")
+    console:print("written")
   end,
 }
 
