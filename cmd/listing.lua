@@ -72,7 +72,7 @@ local function describe(console, name, f)
     cmd.commands.fail("the text of %s is not to be had: %s", name, info.short_src)
   end
   local place = ("-- %s:%d"):format(info.short_src, info.linedefined)
-  return place .. "\n" .. table.concat(lines, "\n", info.linedefined, info.lastlinedefined)
+  return place .. "\n" .. text.block(lines, info.linedefined, info.lastlinedefined)
 end
 
 commands.source = {

@@ -98,7 +98,7 @@ local function heading(console, f)
   if not lines then return nil end
   local from = info.linedefined
   while from > 1 and lines[from - 1]:find("^%s*%-%-") do from = from - 1 end
-  return table.concat(lines, "\n", from, info.linedefined)
+  return text.block(lines, from, info.linedefined)
 end
 
 local function about_value(console, name, value)
@@ -121,6 +121,16 @@ local function summary(name)
   return entry.text:match("^[^\n]*")
 end
 
+-- The documented name whose last part is most like a name.
+local function nearest(name)
+  local full, short = {}, {}
+  for i, other in ipairs(cmd.docs and cmd.docs.names() or {}) do
+    short[i] = other:match("[%a_][%w_]*$") or other
+    full[short[i]] = full[short[i]] or other
+  end
+  return is_path(name) and full[text.nearest(name:match("[%w_]*$"), short)]
+end
+
 --- Print what is known of a name: a topic, a public function, a value of the session.
 -- Raises a complaint if nothing is.
 function lookup.explain(console, name)
@@ -136,8 +146,7 @@ function lookup.explain(console, name)
   end
   local ok, value = lookup.value(console, name)
   if ok and value ~= nil then return console:print(about_value(console, name, value)) end
-  local all = cmd.docs and cmd.docs.names() or {}
-  local other = text.nearest(name, all) or text.nearest("greenlet." .. name, all)
+  local other = nearest(name)
   cmd.commands.fail("nothing is known of %s%s", name,
     other and "; did you mean " .. other .. "?" or "")
 end

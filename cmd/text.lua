@@ -70,6 +70,16 @@ function text.list(items, most)
   return ("%s and %d more"):format(shown, #items - most)
 end
 
+--- Lines from..to of a list as one text, without the margin of the first.
+function text.block(lines, from, to)
+  local margin, block = #lines[from]:match("^%s*"), {}
+  for i = from, to do
+    local line = lines[i]
+    block[#block + 1] = line:sub(1, margin):find("%S") and line or line:sub(margin + 1)
+  end
+  return table.concat(block, "\n")
+end
+
 -- How many letters must be changed, added or left out to make b of a.
 local function distance(a, b)
   local row = {}

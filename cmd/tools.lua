@@ -16,10 +16,10 @@ local function now()
   return loop:now()
 end
 
--- A span of time, as exact as it can be told.
+-- A span of time, to three digits; what rounds up to 1000 of a unit is of the next.
 local function span(seconds)
-  if seconds < 1e-3 then return ("%.3g us"):format(seconds * 1e6) end
-  if seconds < 1 then return ("%.3g ms"):format(seconds * 1e3) end
+  if seconds < 0.9995e-3 then return ("%.3g us"):format(seconds * 1e6) end
+  if seconds < 0.9995 then return ("%.3g ms"):format(seconds * 1e3) end
   return ("%.3f s"):format(seconds)
 end
 

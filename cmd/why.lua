@@ -19,9 +19,9 @@ local states = { running = "runs", ready = "is ready: it runs in its turn",
 -- What is known of whoever has what a greenlet waits for: " held by b since bank.lua:29". Of
 -- a join nothing is to be said, since that names the greenlet.
 local function held(holder)
+  if not holder.where then return "" end
   local who = holder.greenlet and find.label(holder.greenlet)
-    or (holder.dead == true and "a greenlet" or cmd.text.clean(holder.dead)) .. ", which is dead"
-  if not holder.where then return holder.dead and " of " .. who or "" end
+    or holder.dead == true and "a dead greenlet" or cmd.text.clean(holder.dead) .. ", now dead,"
   return (" held by %s since %s"):format(who, cmd.text.clean(holder.where))
 end
 
@@ -125,8 +125,7 @@ makes a picture. :graph! file overwrites one that exists.]], force = true,
   run = function(console, argument)
     local dot = util.graph()
     if argument == "" then return console:print(dot) end
-    cmd.tools.write(argument, dot, "graph")
-    console:print("written")
+    console:print(cmd.text.clean(cmd.tools.write(argument, dot, "graph")) .. " is written")
   end,
 }
 
