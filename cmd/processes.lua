@@ -24,7 +24,7 @@ end
 
 local function row(console, group, first, second)
   return { first, mark(console, group), second, group[1].state, status.ages(group),
-           status.what(group), status.place(group[1].where) }
+           status.what(group), status.place(group[1]) }
 end
 
 -- The rows of groups of equals; `all`: of each by itself, however many.
@@ -49,8 +49,8 @@ for how long it has been in that; what it waits for; the line of the script that
 Many that do the same in the same place are one row. With `all` each has its own.]],
   run = function(console, argument)
     if argument ~= "" and argument ~= "all" then cmd.commands.usage("ps") end
-    local list = {}
-    for i, g in ipairs(find.living()) do list[i] = status.of(g) end
+    local list, edges = {}, status.edges()
+    for i, g in ipairs(find.living()) do list[i] = status.of(g, edges) end
     local heads = { "id", "job", "name", "state", "age", "waits for", "where" }
     local rows = rows_of(console, list, argument == "all")
     console:print(table.concat(text.columns(heads, rows, RIGHT.ps), "\n"))
@@ -70,14 +70,14 @@ commands.jobs = {
   help = "Commands take a job as %1; in Lua it is jobs[1], a greenlet.",
   run = function(console, argument)
     if argument ~= "" then cmd.commands.usage("jobs") end
-    local numbers, rows = {}, {}
+    local numbers, rows, edges = {}, {}, status.edges()
     for n in pairs(console.jobs) do numbers[#numbers + 1] = n end
     table.sort(numbers)
     for i, n in ipairs(numbers) do
       local job = console.jobs[n]
-      local told = status.of(job)
+      local told = status.of(job, edges)
       rows[i] = { "%" .. n, job_state(told), told.state ~= "dead" and status.age(told) or "",
-                  told.what and status.what { told } or "", text.clean(job.text or job.name) }
+                  status.what { told }, text.clean(job.text or job.name) }
     end
     console:print(#rows == 0 and "no jobs"
       or table.concat(text.columns({ "job", "state", "age", "waits for", "text" }, rows, RIGHT.jobs), "\n"))
@@ -99,14 +99,15 @@ local function shown_children(tree, list)
   return list
 end
 
-local draw
+local Drawing = {} -- {console=, edges=, rows=}
+Drawing.__index = Drawing
 
 -- The children as groups, each with its number and, if it spawned somebody, its tree. Those
 -- that did not may be drawn as one line, as in :ps.
-local function grouped_children(tree)
+function Drawing:groups(tree)
   local leaves, items = {}, {}
   for _, child in ipairs(shown_children(tree)) do
-    local told = status.of(child.greenlet)
+    local told = status.of(child.greenlet, self.edges)
     if #shown_children(child) == 0 then
       leaves[#leaves + 1] = told
     else
@@ -119,26 +120,22 @@ local function grouped_children(tree)
   return items
 end
 
-local function draw_children(console, tree, below, rows, depth)
-  local items = grouped_children(tree)
+function Drawing:children(tree, below, depth)
+  local items = self:groups(tree)
   for i, item in ipairs(items) do
     local last = i == #items
-    draw(console, item.group, item.tree, below .. (last and "`- " or "|- "),
-      below .. (last and "   " or "|  "), rows, depth)
+    self:draw(item.group, item.tree, below .. (last and "`- " or "|- "),
+      below .. (last and "   " or "|  "), depth)
   end
 end
 
-function draw(console, group, tree, head, below, rows, depth)
-  local id = status.ids(group)
-  local name = status.name(group)
+function Drawing:draw(group, tree, head, below, depth)
+  local id, name = status.ids(group), status.name(group)
   local label = (id == "" or name == "Greenlet-" .. id) and name or ("%s (%s)"):format(name, id)
-  rows[#rows + 1] = row(console, group, head .. label, "")
+  self.rows[#self.rows + 1] = row(self.console, group, head .. label, "")
   if not tree then return end
-  if depth == MOST_DEEP then
-    rows[#rows + 1] = { below .. "...", "", "", "", "", "", "" }
-  else
-    draw_children(console, tree, below, rows, depth + 1)
-  end
+  if depth < MOST_DEEP then return self:children(tree, below, depth + 1) end
+  self.rows[#self.rows + 1] = { below .. "...", "", "", "", "", "", "" }
 end
 
 commands.tree = {
@@ -149,10 +146,11 @@ Many that spawned nobody and do the same are one line.]],
   run = function(console, argument)
     if argument ~= "" then cmd.commands.usage("tree") end
     find.living() -- numbers them in the order of :ps
-    local tree, rows = util.GreenletTree.current_tree(), {}
-    draw(console, { status.of(tree.greenlet) }, tree, "", "", rows, 0)
+    local tree = util.GreenletTree.current_tree()
+    local drawing = setmetatable({ console = console, edges = status.edges(), rows = {} }, Drawing)
+    drawing:draw({ status.of(tree.greenlet) }, tree, "", "", 0)
     local heads = { "greenlet", "job", "", "state", "age", "waits for", "where" }
-    console:print(table.concat(text.columns(heads, rows, RIGHT.tree), "\n"))
+    console:print(table.concat(text.columns(heads, drawing.rows, RIGHT.tree), "\n"))
   end,
 }
 
@@ -166,13 +164,6 @@ local function frames(lines, traceback)
   return lines
 end
 
---- "ticker (3) waits for sleep", or what else it does.
-local function sentence(told)
-  local label = find.label(told.greenlet)
-  if told.state ~= "waiting" then return ("%s: %s"):format(label, job_state(told)) end
-  return ("%s waits for %s, for %s now"):format(label, status.what { told }, status.age(told))
-end
-
 commands.bt = {
   usage = "G", brief = "the stack of a greenlet, and where it was spawned",
   help = [[
@@ -181,8 +172,9 @@ the stack at the error.]],
   run = function(console, argument)
     if argument == "" then cmd.commands.usage("bt") end
     local g = find.greenlet(console, argument)
-    local told = status.of(g)
-    local lines = frames({ sentence(told) }, g.dead and g.traceback or greenlet.traceback(g))
+    local told = status.of(g, status.edges())
+    local first = g.dead and ("%s: %s"):format(find.label(g), job_state(told)) or status.sentence(told)
+    local lines = frames({ first }, g.dead and g.traceback or greenlet.traceback(g))
     local spawned = frames({}, g.spawning_stack or "")
     if #spawned > 0 then
       lines[#lines + 1] = "spawned at:"
@@ -228,7 +220,7 @@ Its to-be-closed variables close. One that does not end within a second is left,
     for _, g in ipairs(list) do
       kill(g)
       console:print(g.dead and "killed " .. find.label(g)
-        or "sent GreenletExit, but " .. sentence(status.of(g)))
+        or "sent GreenletExit, but " .. status.sentence(status.of(g, status.edges())))
     end
   end,
 }

@@ -11,19 +11,33 @@ local status = {}
 
 -- ---- What is said of one ----
 
---- "file:line: in function <...>" tells, for a column, "file:line", and the name if there is one.
-function status.place(where)
-  if not where or where == "?" then return "" end
-  local line, name = where:match("^(.-:%d+): in .-'([^']+)'$")
-  if line then return text.clean(line .. " in " .. name) end
-  return text.clean(where:match("^(.-:%d+):") or where)
+--- The line that a greenlet is at, and the name of the function if it has one.
+function status.place(told)
+  local edge = told.edge
+  local where = edge and edge.where or (told.where or ""):match("^(.-:%d+):") or ""
+  local name = edge and edge["in"] or ""
+  if name ~= "" and name ~= "main chunk" and not name:find("^function <") then
+    where = where .. " in " .. name
+  end
+  return text.clean(where)
 end
 
---- What a greenlet does, as util.describe. Commands run in greenlets of their own, for which
--- main waits; to who typed them that is the prompt.
-function status.of(g)
+--- By greenlet: what greenlet.util.waits knows of it.
+function status.edges()
+  local edges = {}
+  for _, edge in ipairs(util.waits()) do edges[edge.greenlet] = edge end
+  return edges
+end
+
+--- What a greenlet does: as util.describe, with its `edge` if it waits. Commands run in
+-- greenlets of their own, for which main waits; to who typed them that is the prompt.
+-- @param edges as from status.edges
+function status.of(g, edges)
   if g == find.main then return { greenlet = g, state = "prompt" } end
-  return util.describe(g)
+  local told = util.describe(g)
+  told.edge = edges[g]
+  if told.edge then told.what = told.edge.name end
+  return told
 end
 
 --- How long it has been in its state, as text.
@@ -93,15 +107,25 @@ function status.ages(group)
   return from == to and from or ("%s - %s"):format(from, to)
 end
 
---- What somebody waits for, as short as it can be told: greenlets by their names, no addresses.
-function status.brief(what)
-  what = what:gsub('<[%w_]+ "([^"]*)" at 0x%x+: function <[^>]*>>', "%1"):gsub(" at 0x%x+", "")
-  return text.clean(what)
+--- What somebody waits for; of a group, what the first of it does.
+function status.what(group)
+  local what, edge = text.clean(group[1].what or ""), group[1].edge
+  local left = #group == 1 and edge and edge.timeout
+  what = text.cut(what, MOST_TEXT)
+  return left and ("%s, %s left"):format(what, text.seconds(left)) or what
 end
 
---- What a group waits for, or the first of it.
-function status.what(group)
-  return text.cut(status.brief(group[1].what or ""), MOST_TEXT)
+local states = { running = "runs", ready = "is ready: it runs in its turn",
+                 new = "has not begun", suspended = "has switched to another greenlet",
+                 dead = "is dead", prompt = "is the prompt" }
+
+--- "ticker (3) waits for sleep   t.lua:1   0.4 s", or what else it does.
+-- @param more what to say behind what it waits for
+function status.sentence(told, more)
+  local label = find.label(told.greenlet)
+  if told.state ~= "waiting" then return label .. " " .. states[told.state] end
+  local what = status.what { told } .. (more or "")
+  return ("%s waits for %s   %s   %s"):format(label, what, status.place(told), status.age(told))
 end
 
 return status

@@ -12,27 +12,14 @@ local commands = {}
 
 -- ---- The words ----
 
-local states = { running = "runs", ready = "is ready: it runs in its turn",
-                 new = "has not begun", suspended = "has switched to another greenlet",
-                 dead = "is dead", prompt = "is the prompt" }
-
 -- What is known of whoever has what a greenlet waits for: " held by b since bank.lua:29". Of
 -- a join nothing is to be said, since that names the greenlet.
-local function held(holder)
-  if not holder.where then return "" end
+local function held(edge)
+  local holder = edge and edge.holders[1]
+  if not holder or not holder.where then return "" end
   local who = holder.greenlet and find.label(holder.greenlet)
     or holder.dead == true and "a dead greenlet" or cmd.text.clean(holder.dead) .. ", now dead,"
   return (" held by %s since %s"):format(who, cmd.text.clean(holder.where))
-end
-
-local function sentence(g, edge)
-  local told = status.of(g)
-  local label = find.label(g)
-  if told.state ~= "waiting" then return ("%s %s"):format(label, states[told.state]) end
-  local what = status.brief(edge and edge.text or told.what)
-  if edge and edge.holders[1] then what = what .. held(edge.holders[1]) end
-  return ("%s waits for %s   %s   %s"):format(label, what, status.place(told.where),
-    status.age(told))
 end
 
 -- Why nothing is told below a wait that no greenlet is known to end.
@@ -86,21 +73,19 @@ function Explanation:follow(g)
   if self.on_path[g] then return self:add(depth, cycle(self.path, g)) end
   if self.told[g] then return self:add(depth, find.label(g) .. ": see above") end
   if #self.lines >= MOST_LINES then return self:add(depth, "...") end
-  local edge = self.edges[g]
-  self:add(depth, sentence(g, edge))
-  if not edge then return end
+  local told = status.of(g, self.edges)
+  self:add(depth, status.sentence(told, held(told.edge)))
+  if not told.edge then return end
   self.told[g], self.on_path[g] = true, true
   table.insert(self.path, g)
-  self:follow_holders(edge)
+  self:follow_holders(told.edge)
   table.remove(self.path)
   self.on_path[g] = nil
 end
 
 local function explain(g)
-  local edges = {}
-  for _, edge in ipairs(util.waits()) do edges[edge.greenlet] = edge end
-  local self = setmetatable({ lines = {}, path = {}, on_path = {}, told = {}, edges = edges },
-    Explanation)
+  local self = setmetatable({ lines = {}, path = {}, on_path = {}, told = {} }, Explanation)
+  self.edges = status.edges()
   self:follow(g)
   return table.concat(self.lines, "\n")
 end

@@ -42,6 +42,7 @@ function session:load(text, name)
 end
 function session:names() return {} end
 
+local Event = require "greenlet.event".Event
 console = { session = session, entries = {}, jobs = {} }
 function console:print(...) print(...) end
 function console:show(...) print("shown", ...) end
@@ -50,8 +51,10 @@ function console:quit() print("quit") end
 function run(...)
   for _, line in ipairs { ... } do
     print("> " .. line)
-    local g = greenlet.spawn(function() return cmd.commands.run(console, line) end)
-    g:join()
+    local g, ended = greenlet.Greenlet(cmd.commands.run, console, line), Event()
+    g:rawlink(function() ended:set() end)
+    g:start()
+    ended:wait()
     if not g:successful() then print("raised", g.exception) end
     if g.value == false then print("Lua") end
   end

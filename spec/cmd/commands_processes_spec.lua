@@ -9,10 +9,10 @@ describe("commands about greenlets", function()
     it("lists what lives: states, waits, places, jobs", function()
       prints([[
         > :ps
-        id  job  name        state      age  waits for                             where
+        id  job  name        state      age  waits for                       where
                  main        prompt
-         0       sleeper     waiting  0.0 s  sleep                                 t.lua:1
-         1  %1   Greenlet-1  waiting  0.0 s  get from <Queue: 0 items, 1 getting>  t.lua:4
+         0       sleeper     waiting  0.0 s  sleep, 17 min left              t.lua:1 in idle
+         1  %1   Greenlet-1  waiting  0.0 s  get from Queue made at t.lua:3  t.lua:4
          2       later       new
       ]], [[
         function idle() greenlet.sleep(1000) end
@@ -31,7 +31,7 @@ describe("commands about greenlets", function()
         run(":ps", ":ps all", ":ps some")]]
       local few, all = text:match("^(.*)> :ps all(.*)> :ps some\nusage: :ps %[all%]\n$")
       assert.equal(" id  name         state      age  waits for  where\n" ..
-        "      main         prompt\n0..5  worker * x6  waiting  0.0 s  sleep      t.lua:1\n",
+        "      main         prompt\n0..5  worker * x6  waiting  0.0 s  sleep      t.lua:1 in idle\n",
         (few:gsub("^> :ps\n ?", "")))
       local _, count = all:gsub("\n *%d  worker %d ", "")
       assert.equal(6, count)
@@ -63,11 +63,11 @@ describe("commands about greenlets", function()
         > :jobs
         no jobs
         > :jobs
-        job  state      age  waits for  text
-        %1   waiting  0.0 s  sleep      idle() &
-        %2   done                       two
-        %4   failed                     four
-        %9   killed                     nine
+        job  state      age  waits for           text
+        %1   waiting  0.0 s  sleep, 17 min left  idle() &
+        %2   done                                two
+        %4   failed                              four
+        %9   killed                              nine
       ]], [[
         run(":jobs")
         local nothing = function() end
@@ -86,12 +86,12 @@ describe("commands about greenlets", function()
     it("draws who spawned whom; a dead one's children are its spawner's", function()
       prints([[
         > :tree
-        greenlet                  job  state      age  waits for  where
+        greenlet                  job  state      age  waits for           where
         main                           prompt
-        |- server (0)             %1   waiting  0.0 s  sleep      t.lua:4
-        |  |- a (1)                    waiting  0.0 s  sleep      t.lua:1
-        |  `- worker * x6 (2..7)       waiting  0.0 s  sleep      t.lua:1
-        `- orphan (8)                  waiting  0.0 s  sleep      t.lua:1
+        |- server (0)             %1   waiting  0.0 s  sleep, 17 min left  t.lua:4
+        |  |- a (1)                    waiting  0.0 s  sleep, 17 min left  t.lua:1
+        |  `- worker * x6 (2..7)       waiting  0.0 s  sleep               t.lua:1
+        `- orphan (8)                  waiting  0.0 s  sleep, 17 min left  t.lua:1
       ]], [[
         console.jobs[1] = spawn("server", function()
           spawn("a", idle)
@@ -121,7 +121,7 @@ describe("commands about greenlets", function()
     it("shows the stack, and where the greenlet was spawned", function()
       prints([[
         > :bt worker
-        worker (0) waits for sleep, for 0.0 s now
+        worker (0) waits for sleep, 17 min left   t.lua:1 in inner   0.0 s
           [C]: in function 'greenlet.sleep'
           t.lua:1: in upvalue 'inner'
           t.lua:2: in function <t.lua:2>
@@ -218,7 +218,7 @@ describe("commands about greenlets", function()
         > :kill raw
         killed raw
         > :kill stubborn
-        sent GreenletExit, but stubborn (0) waits for sleep, for 0.0 s now
+        sent GreenletExit, but stubborn (0) waits for sleep, 17 min left   t.lua:1 in idle   0.0 s
       ]], [[
         greenlet.spawn_raw(function() greenlet.getcurrent().name = "raw" idle() end)
         greenlet.sleep(0)

@@ -11,8 +11,9 @@ describe("commands about who waits for whom", function()
     local WAITS = [[
       local edges = {}
       require "greenlet.util".waits = function() return edges end
-      local function wait(g, text, holders, ends_by)
-        table.insert(edges, { greenlet = g, text = text, holders = holders or {}, ends_by = ends_by })
+      local function wait(g, name, holders, ends_by)
+        table.insert(edges, { greenlet = g, name = name, where = "t.lua:1", ["in"] = "main chunk",
+                              holders = holders or {}, ends_by = ends_by })
       end
       local a, b, c = spawn("a", idle), spawn("b", idle), spawn("c", idle)
       greenlet.sleep(0)
@@ -59,6 +60,27 @@ describe("commands about who waits for whom", function()
         wait(a, 'get from queue "jobs"')
         wait(b, 'lock "A"', { { dead = "x", where = "bank.lua:29" } })
         run(":why a", ":why b")]])
+    end)
+
+    it("goes by what the primitives know", function()
+      prints([[
+        > :why d
+        d (3) waits for join of a   t.lua:6   0.0 s
+          a (0) waits for lock "B" held by b (1) since t.lua:3   t.lua:3 in transfer   0.0 s
+            b (1) waits for lock "A" held by a (0) since t.lua:3   t.lua:3 in transfer   0.0 s
+              a cycle, nothing in it can run: a (0) -> b (1) -> a (0)
+        > :why c
+        c (2) waits for get from queue "jobs"   t.lua:5   0.0 s
+          no greenlet is known that would end that; anyone may
+      ]], [[
+        local Lock, Queue = require "greenlet.lock".Lock, require "greenlet.queue".Queue
+        local A, B, jobs = Lock("A"), Lock("B"), Queue(nil, nil, "jobs")
+        local function transfer(x, y) x:acquire() greenlet.sleep(0) y:acquire() print() end
+        local a, b = spawn("a", transfer, A, B), spawn("b", transfer, B, A)
+        spawn("c", function() local job = jobs:get() end)
+        spawn("d", function() a:join() print() end)
+        greenlet.sleep(0) greenlet.sleep(0)
+        run(":why d", ":why c")]])
     end)
 
     it("tells of each once, and of no more than can be read", function()
