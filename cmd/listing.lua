@@ -17,7 +17,8 @@ end
 -- nested in have somewhere: lines, parameters and, if `whole`, the size of its code. A dump has
 -- 32 bytes that are not of the function. Numbers of any size end in a byte from 128.
 local NUMBER = "[\0-\x7F]*[\x80-\xFF]"
-local SIGN, WHOLE_SIGN = "^\x80" .. NUMBER .. NUMBER .. "..", "^\x80" .. NUMBER .. NUMBER .. "..." .. NUMBER
+local SIGN = "^\x80" .. NUMBER .. NUMBER .. ".."
+local WHOLE_SIGN = SIGN .. "." .. NUMBER
 
 local function sign(f, whole)
   return string.dump(f, true):sub(33):match(whole and WHOLE_SIGN or SIGN)

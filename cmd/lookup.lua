@@ -18,21 +18,6 @@ function lookup.topics()
   return names
 end
 
--- A dot will do where a colon belongs.
-local function dotted(name) return (name:gsub(":", ".")) end
-
--- The documented names that are meant by `name`: that itself, or the one in the module
--- greenlet, or all that end in it.
-local function named(name)
-  local wanted, found = dotted(name), {}
-  for _, other in ipairs(cmd.docs and cmd.docs.names() or {}) do
-    local known = dotted(other)
-    if known == wanted or known == "greenlet." .. wanted then return { other } end
-    if known:sub(-#wanted - 1) == "." .. wanted then found[#found + 1] = other end
-  end
-  return found
-end
-
 -- The class of an object, or a class itself; nil for other values.
 local function class_of(value)
   local meta = debug.getmetatable(value)
@@ -41,19 +26,21 @@ local function class_of(value)
   return type(class) == "table" and class or nil
 end
 
--- The documented names of a field of an object, or of its class, if `field` is nil. Derived
--- classes have those of the class that they come from.
+-- What is known of a field of an object, or of its class if `field` is nil. Classes of users
+-- have what the class has that they come from.
 local function by_class(object, field)
   local class = class_of(object)
   while class do
-    local names = named(field and class.__name .. "." .. field or class.__name)
-    if #names > 0 then return names end
+    local entry = cmd.docs.find(field and class.__name .. ":" .. field or class.__name)
+    if entry and entry.kind ~= "list" then return entry end
     class = class.super
   end
-  return {}
 end
 
 -- ---- Values of the session ----
+
+-- A method is found as a field is.
+local function dotted(name) return (name:gsub(":", ".")) end
 
 -- A path: to look something up must call nothing of the user's, as far as one can tell.
 local function is_path(name)
@@ -68,13 +55,13 @@ function lookup.value(console, name)
   return pcall(chunk)
 end
 
+-- The entry of a name, or of what that is in the session.
 local function documented(console, name)
-  local names = named(name)
-  if #names == 1 then return names end
+  local entry = cmd.docs.find(name)
+  if entry and entry.kind ~= "list" then return entry end
   local object, field = name:match("^(.*)[.:]([%a_][%w_]*)$")
   local ok, value = lookup.value(console, object or name)
-  local found = ok and value ~= nil and by_class(value, field) or {}
-  return #found > 0 and found or names
+  return ok and value ~= nil and by_class(value, field) or entry
 end
 
 -- ---- What is said of values that have no documentation ----
@@ -116,15 +103,10 @@ end
 
 -- ---- :doc ----
 
-local function summary(name)
-  local entry = cmd.docs.find(name)
-  return entry.text:match("^[^\n]*")
-end
-
 -- The documented name whose last part is most like a name.
 local function nearest(name)
   local full, short = {}, {}
-  for i, other in ipairs(cmd.docs and cmd.docs.names() or {}) do
+  for i, other in ipairs(cmd.docs.names()) do
     short[i] = other:match("[%a_][%w_]*$") or other
     full[short[i]] = full[short[i]] or other
   end
@@ -134,16 +116,9 @@ end
 --- Print what is known of a name: a topic, a public function, a value of the session.
 -- Raises a complaint if nothing is.
 function lookup.explain(console, name)
-  local topic = cmd.docs and cmd.docs.topics()[name]
-  if topic then return console:print(topic) end
-  local names = documented(console, name)
-  if #names == 1 then return console:print(cmd.docs.find(names[1]).text) end
-  if #names > 1 then
-    local rows = {}
-    for i, other in ipairs(names) do rows[i] = { other, summary(other) } end
-    local heads = { ("%d have that name:"):format(#names), "" }
-    return console:print(table.concat(text.columns(heads, rows), "\n"))
-  end
+  local entry = documented(console, name)
+  local known = cmd.docs.topics()[name] or entry and entry.text
+  if known then return console:print(known) end
   local ok, value = lookup.value(console, name)
   if ok and value ~= nil then return console:print(about_value(console, name, value)) end
   local other = nearest(name)

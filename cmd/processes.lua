@@ -57,10 +57,10 @@ Many that do the same in the same place are one row. With `all` each has its own
   end,
 }
 
--- What came of a job, in a word, or what it does.
+-- What came of a greenlet, in a word, or what it does.
 local function job_state(told)
-  if told.state ~= "dead" then return told.state end
   local g = told.greenlet
+  if told.state ~= "dead" or not greenlet.Greenlet:class_of(g) then return told.state end
   if not g:successful() then return "failed" end
   return greenlet.GreenletExit:class_of(g.value) and "killed" or "done"
 end
@@ -79,8 +79,9 @@ commands.jobs = {
       rows[i] = { "%" .. n, job_state(told), told.state ~= "dead" and status.age(told) or "",
                   status.what { told }, text.clean(job.text or job.name) }
     end
-    console:print(#rows == 0 and "no jobs"
-      or table.concat(text.columns({ "job", "state", "age", "waits for", "text" }, rows, RIGHT.jobs), "\n"))
+    if #rows == 0 then return console:print("no jobs") end
+    local heads = { "job", "state", "age", "waits for", "text" }
+    console:print(table.concat(text.columns(heads, rows, RIGHT.jobs), "\n"))
   end,
 }
 
@@ -173,7 +174,7 @@ the stack at the error.]],
     if argument == "" then cmd.commands.usage("bt") end
     local g = find.greenlet(console, argument)
     local told = status.of(g, status.edges())
-    local first = g.dead and ("%s: %s"):format(find.label(g), job_state(told)) or status.sentence(told)
+    local first = g.dead and find.label(g) .. ": " .. job_state(told) or status.sentence(told)
     local lines = frames({ first }, g.dead and g.traceback or greenlet.traceback(g))
     local spawned = frames({}, g.spawning_stack or "")
     if #spawned > 0 then

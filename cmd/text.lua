@@ -40,7 +40,9 @@ function text.columns(heads, rows, right)
   local widths = {}
   for i in ipairs(heads) do
     for _, row in ipairs(rows) do
-      if row[i] ~= "" then widths[i] = math.max(widths[i] or text.width(heads[i]), text.width(row[i])) end
+      if row[i] ~= "" then
+        widths[i] = math.max(widths[i] or text.width(heads[i]), text.width(row[i]))
+      end
     end
   end
   local function line(row)

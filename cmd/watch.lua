@@ -29,10 +29,10 @@ end
 
 -- Does not keep the program running: sleeps without ref.
 local function follow(console, n, chunk)
-  local seen
+  local shown, seen = text.clean(watches[n].expression), nil
   while true do
     local now = look(chunk)
-    if now ~= seen then console:print(("[watch %d] %s = %s"):format(n, watches[n].expression, now)) end
+    if now ~= seen then console:print(("[watch %d] %s = %s"):format(n, shown, now)) end
     seen = now
     greenlet.sleep(watches[n].seconds, false)
   end
@@ -52,10 +52,11 @@ local function list(console)
   for n in pairs(watches) do numbers[#numbers + 1] = n end
   table.sort(numbers)
   for i, n in ipairs(numbers) do
-    rows[i] = { tostring(n), ("%g s"):format(watches[n].seconds), text.clean(watches[n].expression) }
+    local one = watches[n]
+    rows[i] = { tostring(n), ("%g s"):format(one.seconds), text.clean(one.expression) }
   end
-  console:print(#rows == 0 and "nothing is watched"
-    or table.concat(text.columns({ "watch", "every", "expression" }, rows), "\n"))
+  if #rows == 0 then return console:print("nothing is watched") end
+  console:print(table.concat(text.columns({ "watch", "every", "expression" }, rows), "\n"))
 end
 
 local function start(console, argument)

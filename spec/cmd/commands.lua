@@ -13,19 +13,15 @@ commands.PRELUDE = ([[
 local ROOT = %q
 local docs = {
   ["greenlet.spawn"] = { text = "Start a greenlet.\nIt runs soon." },
-  ["greenlet.queue.Queue"] = { text = "A queue." },
-  ["Queue:get"] = { text = "Take an item." }, ["Greenlet:get"] = { text = "Its values." },
+  ["Greenlet:get"] = { text = "Its values." },
+  Queue = { text = "A queue." }, ["Queue:get"] = { text = "Take an item." },
+  get = { text = "several have this name", kind = "list" },
 }
 local cmd = setmetatable({
   inspect = { line = function(value) return "<" .. tostring(value) .. ">" end },
   docs = {
     find = function(name) return docs[name] end,
-    names = function()
-      local names = {}
-      for name in pairs(docs) do names[#names + 1] = name end
-      table.sort(names)
-      return names
-    end,
+    names = function() return { "Greenlet:get", "Queue:get", "greenlet.queue.Queue" } end,
     topics = function() return { locks = "All about locks." } end,
   },
 }, { __index = function(self, name)

@@ -6,25 +6,20 @@ describe("commands that look something up", function()
   teardown(run.clean)
 
   describe(":doc", function()
-    it("finds a public name, or the end of one", function()
+    it("tells what is known of a public name", function()
       prints([[
         > ?greenlet.spawn
         Start a greenlet.
         It runs soon.
-        > ? spawn
-        Start a greenlet.
-        It runs soon.
-        > :doc Queue.get
-        Take an item.
         > ?get
-        2 have that name:
-        Greenlet:get       Its values.
-        Queue:get          Take an item.
+        several have this name
+        > :doc  Queue:get
+        Take an item.
         > ?Quue
         nothing is known of Quue; did you mean greenlet.queue.Queue?
         > :doc
         usage: :doc name
-      ]], [[run("?greenlet.spawn", "? spawn", ":doc Queue.get", "?get", "?Quue", ":doc")]])
+      ]], [[run("?greenlet.spawn", "?get", ":doc  Queue:get", "?Quue", ":doc")]])
     end)
 
     it("goes by the class of a value of the session, derived or not", function()
@@ -105,7 +100,8 @@ describe("commands that look something up", function()
         end
       ]], [[
         console.entries = { "x = 1", "-- one\nfunction f(a) return a + 1 end",
-                            "\nfunction g(a)\n  return a + x\nend", "\nfunction other(a) return a .. 2 end" }
+                            "\nfunction g(a)\n  return a + x\nend",
+                            "\nfunction other(a) return a .. 2 end" }
         for _, entry in ipairs(console.entries) do load(entry, "=stdin")() end
         run("??f", "??g")]])
     end)

@@ -31,7 +31,8 @@ describe("commands about greenlets", function()
         run(":ps", ":ps all", ":ps some")]]
       local few, all = text:match("^(.*)> :ps all(.*)> :ps some\nusage: :ps %[all%]\n$")
       assert.equal(" id  name         state      age  waits for  where\n" ..
-        "      main         prompt\n0..5  worker * x6  waiting  0.0 s  sleep      t.lua:1 in idle\n",
+        "      main         prompt\n" ..
+        "0..5  worker * x6  waiting  0.0 s  sleep      t.lua:1 in idle\n",
         (few:gsub("^> :ps\n ?", "")))
       local _, count = all:gsub("\n *%d  worker %d ", "")
       assert.equal(6, count)
@@ -141,7 +142,8 @@ describe("commands about greenlets", function()
         g = greenlet.spawn(function() error("oh") end)
         g:join()
         run(":bt g", ":bt")]]
-      assert.matches("^> :bt g\nGreenlet%-0: failed\n  .*\n  t%.lua:2: in function <t%.lua:2>\n", text)
+      assert.matches("^> :bt g\nGreenlet%-0: failed\n  .*\n  t%.lua:2: in function <t%.lua:2>\n",
+        text)
       assert.matches("\nusage: :bt G\n$", text)
     end)
   end)

@@ -58,8 +58,8 @@ describe("commands", function()
       local text = output [[run(":help", "?")]]
       local first, second = text:match("^> :help\n(.*)> %?\n(.*)$")
       assert.equal(first, second)
-      for name in ("bt doc graph help jobs kill load ps quit save source time tree unwatch watch why")
-        :gmatch("%a+") do
+      local names = "bt doc graph help jobs kill load ps quit save source time tree unwatch watch why"
+      for name in names:gmatch("%a+") do
         assert.matches("\n:" .. name .. " ", first)
       end
       assert.matches("\nTopics of :help: locks%.\n$", first)
@@ -80,7 +80,8 @@ describe("commands", function()
         It runs soon.
         > :help nosuch
         nothing is known of nosuch
-      ]], [[run(":help quit", ":help :jobs", ":help locks", ":help greenlet.spawn", ":help nosuch")]])
+      ]], [[
+        run(":help quit", ":help :jobs", ":help locks", ":help greenlet.spawn", ":help nosuch")]])
     end)
   end)
 end)

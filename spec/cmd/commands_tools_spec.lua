@@ -13,7 +13,8 @@ describe("commands about the session", function()
     end
 
     it("shows the value, and what it took", function()
-      assert.equal("shown\t1\tnil\t3\nN s wall, N s CPU, N KB of memory\n", timed(":time 1, nil, 3"))
+      assert.equal("shown\t1\tnil\t3\nN s wall, N s CPU, N KB of memory\n",
+        timed(":time 1, nil, 3"))
     end)
 
     it("runs a statement, waits as it does", function()
@@ -131,8 +132,8 @@ describe("commands about the session", function()
     end)
 
     it("says so when what was typed makes no script", function()
-      assert.matches("^> :save s.lua\n201 statements are in s%.lua; it needs your hand: s%.lua:%d+: " ..
-        "too many local variables", output [[
+      assert.matches("^> :save s.lua\n201 statements are in s%.lua; it needs your hand: " ..
+        "s%.lua:%d+: too many local variables", output [[
         for i = 1, 201 do console.entries[i] = "local v" .. i .. " = 1" end
         run(":save s.lua")]])
     end)

@@ -73,7 +73,8 @@ describe("commands that watch values", function()
 
     it("does not keep the program", function()
       local result = run.program(run.greenlua, {
-        script = commands.BEGINNING .. 'run(":watch 1 0.01")', files = { ["prelude.lua"] = commands.PRELUDE },
+        script = commands.BEGINNING .. 'run(":watch 1 0.01")',
+        files = { ["prelude.lua"] = commands.PRELUDE },
       })
       assert.same({ "> :watch 1 0.01\n[watch 1] 1 = <1>\n", "", 0 },
         { result.stdout, result.stderr, result.status })
