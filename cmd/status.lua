@@ -34,10 +34,11 @@ end
 -- @param edges as from status.edges
 function status.of(g, edges)
   if g == find.main then return { greenlet = g, state = "prompt" } end
-  local told = util.describe(g)
-  told.edge = edges[g]
-  if told.edge then told.what = told.edge.name end
-  return told
+  local edge = edges[g]
+  if not edge then return util.describe(g) end
+  -- Not from util.describe: an object's tostring may count all who wait for it.
+  return { greenlet = g, state = edge.what == "switch" and "suspended" or "waiting",
+           what = edge.name, seconds = edge.since, edge = edge }
 end
 
 --- How long it has been in its state, as text.

@@ -12,7 +12,7 @@ describe("commands about who waits for whom", function()
       local edges = {}
       require "greenlet.util".waits = function() return edges end
       local function wait(g, name, holders, ends_by)
-        table.insert(edges, { greenlet = g, name = name, where = "t.lua:1", ["in"] = "main chunk",
+        table.insert(edges, { greenlet = g, name = name, where = "t.lua:1", ["in"] = "main chunk", since = 0,
                               holders = holders or {}, ends_by = ends_by })
       end
       local a, b, c = spawn("a", idle), spawn("b", idle), spawn("c", idle)
