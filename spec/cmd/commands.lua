@@ -64,7 +64,7 @@ end
 ]]):format(ROOT)
 
 --- On line 1 of the script.
-commands.BEGINNING = 'dofile "prelude.lua" function idle() greenlet.sleep(1000) end '
+commands.BEGINNING = 'dofile "prelude.lua" function idle() greenlet.sleep(1e5) end '
 local ENDING = "\nos.exit(0)\n"
 
 --- What a script prints, on which nothing may be on stderr. All ages are 0.0 s.

@@ -11,11 +11,11 @@ describe("commands about greenlets", function()
         > :ps
         id  job  name        state      age  waits for                       where
                  main        prompt
-         0       sleeper     waiting  0.0 s  sleep, 17 min left              t.lua:1 in idle
+         0       sleeper     waiting  0.0 s  sleep, 27.8 h left              t.lua:1 in idle
          1  %1   Greenlet-1  waiting  0.0 s  get from Queue made at t.lua:3  t.lua:4
          2       later       new
       ]], [[
-        function idle() greenlet.sleep(1000) end
+        function idle() greenlet.sleep(1e5) end
         spawn("sleeper", idle)
         local q = require "greenlet.queue".Queue()
         console.jobs[1] = greenlet.spawn(function() local item = q:get() end)
@@ -65,7 +65,7 @@ describe("commands about greenlets", function()
         no jobs
         > :jobs
         job  state      age  waits for           text
-        %1   waiting  0.0 s  sleep, 17 min left  idle() &
+        %1   waiting  0.0 s  sleep, 27.8 h left  idle() &
         %2   done                                two
         %4   failed                              four
         %9   killed                              nine
@@ -89,15 +89,15 @@ describe("commands about greenlets", function()
         > :tree
         greenlet                  job  state      age  waits for           where
         main                           prompt
-        |- server (0)             %1   waiting  0.0 s  sleep, 17 min left  t.lua:4
-        |  |- a (1)                    waiting  0.0 s  sleep, 17 min left  t.lua:1
+        |- server (0)             %1   waiting  0.0 s  sleep, 27.8 h left  t.lua:4
+        |  |- a (1)                    waiting  0.0 s  sleep, 27.8 h left  t.lua:1
         |  `- worker * x6 (2..7)       waiting  0.0 s  sleep               t.lua:1
-        `- orphan (8)                  waiting  0.0 s  sleep, 17 min left  t.lua:1
+        `- orphan (8)                  waiting  0.0 s  sleep, 27.8 h left  t.lua:1
       ]], [[
         console.jobs[1] = spawn("server", function()
           spawn("a", idle)
           for i = 1, 6 do spawn("worker " .. i, idle) end
-          greenlet.sleep(1000)
+          greenlet.sleep(1e5)
         end)
         local dead = greenlet.spawn(function() spawn("orphan", idle) end)
         greenlet.sleep(0.001)
@@ -122,14 +122,14 @@ describe("commands about greenlets", function()
     it("shows the stack, and where the greenlet was spawned", function()
       prints([[
         > :bt worker
-        worker (0) waits for sleep, 17 min left   t.lua:1 in inner   0.0 s
+        worker (0) waits for sleep, 27.8 h left   t.lua:1 in inner   0.0 s
           [C]: in function 'greenlet.sleep'
           t.lua:1: in upvalue 'inner'
           t.lua:2: in function <t.lua:2>
         spawned at:
           t.lua:3: in main chunk
       ]], [[
-        local function inner() greenlet.sleep(1000) end
+        local function inner() greenlet.sleep(1e5) end
         local function outer() inner() print() end
         greenlet.spawn(outer).name = "worker"
         greenlet.sleep(0)
@@ -220,7 +220,7 @@ describe("commands about greenlets", function()
         > :kill raw
         killed raw
         > :kill stubborn
-        sent GreenletExit, but stubborn (0) waits for sleep, 17 min left   t.lua:1 in idle   0.0 s
+        sent GreenletExit, but stubborn (0) waits for sleep, 27.8 h left   t.lua:1 in idle   0.0 s
       ]], [[
         greenlet.spawn_raw(function() greenlet.getcurrent().name = "raw" idle() end)
         greenlet.sleep(0)
