@@ -13,4 +13,13 @@
         embed   cmd, source
         embed   cmd, docs
         embed_text cmd, docstrings
+        embed   cmd, find
+        embed   cmd, listing
+        embed   cmd, lookup
+        embed   cmd, processes
+        embed   cmd, status
+        embed   cmd, text
+        embed   cmd, tools
+        embed   cmd, watch
+        embed   cmd, why
         .section .note.GNU-stack, "", %progbits
