@@ -90,10 +90,10 @@ void l_owner_gone(struct runtime *rt, struct pair *pair) {
   if (pair->permits > 0 && lua_checkstack(aux, 4)) {
     lua_pushcfunction(aux, remember);
     lua_pushlightuserdata(aux, pair);
-    rt->on_aux++;
+    rt->still++;
     if (lua_pcall(aux, 1, 0, 0) != LUA_OK)
       lua_pop(aux, 1);
-    rt->on_aux--;
+    rt->still--;
   }
   owners->of[place].pair = NULL;
   owners->of[place].generation++;
