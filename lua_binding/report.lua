@@ -41,7 +41,9 @@ local function find_cycle(start, edges, seen)
   return nil
 end
 
-local function find_cycles(list, edges)
+--- Cycles of those who wait for each other, each a list of greenlets.
+-- @param edges by greenlet
+function report.find_cycles(list, edges)
   local cycles, seen = {}, {}
   for _, edge in ipairs(list) do
     local cycle = not seen[edge.greenlet] and #cycles < MOST_CYCLES
@@ -171,7 +173,7 @@ end
 local function lines_of_all(object)
   local list = waits.all(true, object) -- what main waited for has ended, by this report
   local edges, is_told = by_greenlet(list), {}
-  local cycles = find_cycles(list, edges)
+  local cycles = report.find_cycles(list, edges)
   for _, cycle in ipairs(cycles) do
     for _, g in ipairs(cycle) do is_told[g] = true end
   end

@@ -312,6 +312,15 @@ local module = { GreenletTree = GreenletTree }
 -- @usage for _, wait in ipairs(greenlet.util.waits()) do print(wait.greenlet, wait.name, wait.where) end
 function module.waits() return core.waits.all() end
 
+--- Draw who waits for whom, as text for Graphviz's `dot`.
+-- Boxes are greenlets, ellipses what they wait for; a dotted line leads from that to who has it. A
+-- cycle is red.
+-- @function greenlet.util.graph
+-- @treturn string a graph in the dot language
+-- @switches no
+-- @usage io.open("waits.dot", "w"):write(greenlet.util.graph())   -- dot -Tsvg waits.dot
+function module.graph() return core.waits.graph() end
+
 --- Tell what one greenlet is doing.
 -- The fields of the table: `greenlet`; `state`, one of "running", "ready" (for its turn),
 -- "new" (not begun), "waiting", "suspended" (it switched to another), "dead"; `what`, the text of

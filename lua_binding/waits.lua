@@ -242,4 +242,88 @@ function waits.holders_text(edge)
   return (" held by %s%s"):format(text, others > 0 and (" and %d others"):format(others) or "")
 end
 
+-- ---- A graph ----
+
+-- Text within the quotes of a label: any bytes become valid UTF-8 without quotes or control
+-- characters.
+local function dot_text(text)
+  text = text:gsub('[\\"]', "\\%0")
+  text = text:gsub("[%c\127]", function(c) return ("\\\\x%02x"):format(c:byte()) end)
+  local position = 1
+  while true do
+    local _, bad = utf8.len(text, position)
+    if not bad then return text end
+    local escaped = ("\\\\x%02x"):format(text:byte(bad))
+    text = text:sub(1, bad - 1) .. escaped .. text:sub(bad + 1)
+    position = bad + #escaped
+    if position > #text then return text end
+  end
+end
+
+-- Nodes and edges in the order in which they are first met. Ids are made up, so that no name
+-- can be taken for another.
+local Graph = {}
+Graph.__index = Graph
+
+function Graph:add(format, ...) self[#self + 1] = ("  " .. format):format(...) end
+
+function Graph:node(key, prefix, text, attributes)
+  local id = self.ids[key]
+  if not id then
+    self.count = self.count + 1
+    id = prefix .. self.count
+    self.ids[key] = id
+    self:add('%s [label="%s"%s];', id, text(), attributes or "")
+  end
+  return id
+end
+
+function Graph:greenlet(g)
+  return self:node(g, "g", function()
+    local edge = self.edges[g]
+    local place = edge and edge.where and "\\n" .. dot_text(edge.where) or ""
+    return dot_text(core.label(g)) .. place
+  end, self.in_cycle[g] and ", color=red" or nil)
+end
+
+function Graph:holder(holder, place)
+  if holder.greenlet then return self:greenlet(holder.greenlet) end
+  local name = holder.dead == true and "a dead greenlet" or holder.dead .. " (dead)"
+  return self:node(place .. name, "d", function() return dot_text(name) end, ", style=dashed")
+end
+
+function Graph:wait(edge)
+  local from, label = self:greenlet(edge.greenlet), ("%.1f s"):format(edge.since)
+  if edge.what == "join" or edge.what == "joinall" or edge.what == "scope" then
+    for _, holder in ipairs(edge.holders) do
+      self:add('%s -> %s [label="%s"];', from, self:holder(holder, from), edge.what)
+    end
+    return
+  end
+  local key = edge.what ~= "select" and edge.object or edge
+  local object = self:node(key, "o", function() return dot_text(edge.name) end, ", shape=ellipse")
+  self:add('%s -> %s [label="%s"];', from, object, label)
+  if self.told[key] then return end
+  self.told[key] = true
+  for _, holder in ipairs(edge.holders) do
+    self:add('%s -> %s [label="%s", style=dotted];', object, self:holder(holder, object),
+      holder.where and dot_text("held since " .. holder.where) or "")
+  end
+end
+
+--- All waits as a graph, in Graphviz's dot.
+-- @treturn string
+function waits.graph()
+  local list, edges, in_cycle = waits.all(), {}, {}
+  for _, edge in ipairs(list) do edges[edge.greenlet] = edge end
+  for _, cycle in ipairs(core.report.find_cycles(list, edges)) do
+    for _, g in ipairs(cycle) do in_cycle[g] = true end
+  end
+  local graph = setmetatable({ ids = {}, told = {}, count = 0, edges = edges, in_cycle = in_cycle },
+    Graph)
+  for _, edge in ipairs(list) do graph:wait(edge) end
+  return ("digraph waits {\n  node [shape=box];\n%s%s}\n"):format(table.concat(graph, "\n"),
+    #graph > 0 and "\n" or "")
+end
+
 return waits
