@@ -62,7 +62,7 @@ static void set(lua_State *L, const char *name, const char *source, const char *
 /* Settings of the binding: options count more than the environment. */
 static void apply_settings(lua_State *L, const struct options *options) {
   if (!getenv("GREENLUA_DUMP"))
-    set(L, "dump", "--dump", "on");
+    binding_listen(L);
   set(L, "leaks", "--leaks", options->leaks);
   set(L, "deadlock", "--deadlock", options->deadlock);
   set(L, "report", "--report", options->report);

@@ -50,6 +50,9 @@ void binding_install(lua_State *L);
  */
 bool binding_set(lua_State *L, const char *name, const char *source, const char *text);
 
+/* The setting `dump`: tell what greenlets do when SIGUSR1 or another process asks. */
+void binding_listen(lua_State *L);
+
 /*
  * How a process asks another of the same user what its greenlets do. It makes a random
  * number that is not 0, listens on a stream socket whose abstract name is

@@ -229,7 +229,11 @@ int binding_finish(lua_State *L) {
   return 0;
 }
 
-/* (light struct setting) */
+void binding_listen(lua_State *L) {
+  l_listen(l_find_runtime(L), true);
+}
+
+/* (light array of name, source, text) */
 static int set(lua_State *L) {
   const char *const *setting = lua_touserdata(L, 1);
   l_set_by_text(L, l_find_runtime(L), setting[0], setting[1], setting[2]);
