@@ -75,34 +75,47 @@ static void send_all(int fd, const char *bytes, size_t length) {
   }
 }
 
-static void answer(unsigned number, char kind, const char *text, size_t length) {
-  int fd = reach(number);
-  if (fd < 0)
-    return;
+static void answer(int fd, char kind, const char *text, size_t length) {
   send_all(fd, &kind, 1);
   send_all(fd, text, length);
-  close(fd);
 }
 
 void l_answer_stuck(const struct text *text) {
   for (int i = 0; i < MOST_QUESTIONS; i++) {
     unsigned number = atomic_exchange(&questions[i], 0);
-    if (number)
-      answer(number, BINDING_ANSWER_STUCK, text->bytes, text->length);
+    int fd = number ? reach(number) : -1;
+    if (fd < 0)
+      continue;
+    answer(fd, BINDING_ANSWER_STUCK, text->bytes, text->length);
+    close(fd);
   }
 }
 
-void l_answer_all(lua_State *L, struct runtime *rt) {
+/* (descriptor, is it a tree that is wanted?) */
+static int answer_one(lua_State *L) {
+  size_t length;
+  int fd = (int)lua_tointeger(L, 1);
+  l_push_core(L, l_find_runtime(L), "dump");
+  lua_getfield(L, -1, lua_toboolean(L, 2) ? "tree" : "list");
+  lua_call(L, 0, 1);
+  const char *text = luaL_checklstring(L, -1, &length);
+  answer(fd, BINDING_ANSWER, text, length);
+  return 0;
+}
+
+/* Connected first: it may take a while to put the answer together, and who asks is
+ * not to give up. */
+void l_answer_all(lua_State *L) {
   for (int i = 0; i < MOST_QUESTIONS; i++) {
     unsigned number = atomic_exchange(&questions[i], 0);
-    if (!number)
+    int fd = number ? reach(number) : -1;
+    if (fd < 0)
       continue;
-    l_push_core(L, rt, "dump");
-    lua_getfield(L, -1, number & BINDING_ASK_TREE ? "tree" : "list");
-    lua_call(L, 0, 1);
-    size_t length;
-    const char *text = luaL_checklstring(L, -1, &length);
-    answer(number, BINDING_ANSWER, text, length);
-    lua_pop(L, 2);
+    lua_pushcfunction(L, answer_one);
+    lua_pushinteger(L, fd);
+    lua_pushboolean(L, number & BINDING_ASK_TREE);
+    if (lua_pcall(L, 2, 0, 0) != LUA_OK)
+      lua_pop(L, 1);
+    close(fd);
   }
 }

@@ -16,7 +16,7 @@
 void l_note_question(unsigned number);
 
 /* Answer all questions that were noted. */
-void l_answer_all(lua_State *L, struct runtime *rt);
+void l_answer_all(lua_State *L);
 
 /* Answer all of them by this text. Safe in signal handlers. */
 void l_answer_stuck(const struct text *text);

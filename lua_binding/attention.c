@@ -40,7 +40,7 @@ static int serve(lua_State *L) {
     lua_call(L, 0, 0);
   }
   if (what & WANT_ANSWER)
-    l_answer_all(L, rt);
+    l_answer_all(L);
   return 0;
 }
 

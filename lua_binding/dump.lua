@@ -6,17 +6,9 @@ local core = ...
 local dump = {}
 
 local MOST_LINES = 1000 -- of a list
+local MOST_WIDTH = 60   -- of a column; longer ones push the rest of their line
 
 -- ---- Words ----
-
--- What a greenlet, or a sentence about some, is called in a list: names, or functions.
-local function short(text)
-  text = text:gsub("<[%w_.]+ (\"[^\"]*\") at 0x%x+: function <[^>]*>>", "%1")
-  text = text:gsub("<[%w_.]+ (\"[^\"]*\") at 0x%x+: [^>]*>", "%1")
-  return (text:gsub("<[%w_.]+ at 0x%x+: (function <[^>]*>)>", "%1"))
-end
-
-local function label(g) return short(core.safe_text(g)) end
 
 local function count_of(count, noun)
   return ("%d %s%s"):format(count, noun, count == 1 and "" or "s")
@@ -37,56 +29,86 @@ end
 
 -- ---- Groups of greenlets that do the same ----
 
+local MOST_NAMED = 3 -- of a group
+
+local function place_of(edge)
+  if not edge.where or edge["in"] == "main chunk" then return edge.where or "" end
+  return ("%s in %s"):format(edge.where, edge["in"])
+end
+
 -- What a greenlet does, at which line, since when, and where it was spawned.
-local function look(g)
-  local row = { label = label(g), count = 1, seconds = 0, at = "", does = "" }
-  if g == core.getcurrent() then row.does = "runs" end
-  local what, where, seconds, spawned = core.describe(g)
-  if what then
-    row.at = where:match("^(.-:%d+): in ") or where
-    row.seconds = seconds
-    row.spawned = spawned and (spawned:match("^(.-:%d+): in ") or spawned)
-    if row.does == "" then row.does = "waits for " .. short(what) end
+-- `known`: what waits.edge keeps from call to call.
+local function look(g, known)
+  local row = { names = { g }, count = 1, seconds = 0 }
+  local edge = g ~= core.getcurrent() and core.waits.edge(g, false, known)
+  if edge then
+    row.does = "waits for " .. edge.name .. core.waits.holders_text(edge)
+    row.at, row.seconds = place_of(edge), edge.since
+  else
+    local what, where = core.describe(g)
+    row.does = g == core.getcurrent() and "runs" or "waits for " .. (what or "its start")
+    row.at = where and (where:match("^(.-:%d+): in ") or where) or ""
   end
+  row.spawned = g ~= core.main() and core.spawned_at(g) or ""
   return row
+end
+
+local function add_to(row, g, seconds)
+  row.count = row.count + 1
+  if seconds > row.seconds then row.seconds = seconds end
+  if row.count <= MOST_NAMED then row.names[row.count] = g end
 end
 
 -- One row for all that do the same at the same line, in the order of the first ones.
 local function group(list)
-  local rows, known = {}, {}
+  local rows, by_kind, by_text, known = {}, {}, {}, {}
   for _, g in ipairs(list) do
-    local row = look(g)
-    local key = table.concat({ row.label, row.does, row.at, row.spawned or "" }, "\0")
-    local first = known[key]
-    if first then
-      first.count = first.count + 1
-      first.seconds = math.max(first.seconds, row.seconds)
+    local kind, seconds = core.alike(g)
+    local row = kind and by_kind[kind]
+    if row then
+      add_to(row, g, seconds)
     else
-      known[key] = row
-      rows[#rows + 1] = row
+      local new = look(g, known)
+      local text = new.does .. "\0" .. new.at .. "\0" .. new.spawned
+      row = by_text[text]
+      if row then
+        add_to(row, g, new.seconds)
+      else
+        row, by_text[text], rows[#rows + 1] = new, new, new
+      end
+      if kind then by_kind[kind] = row end
     end
   end
   return rows
 end
 
+local function who(row)
+  local names = {}
+  for i, g in ipairs(row.names) do names[i] = type(g) == "string" and g or core.label(g) end
+  local text = table.concat(names, ", ")
+  if row.count > MOST_NAMED then text = text .. " ..." end
+  return row.count > 1 and ("%s (x%d)"):format(text, row.count) or text
+end
+
 local function sentence(row)
-  local text = ("\t%s%s %s   at %s   for %.1f s"):format(
-    row.count > 1 and row.count .. " x " or "", row.label, row.does, row.at, row.seconds)
-  if row.spawned then text = text .. "   spawned at " .. row.spawned end
-  return text
+  local parts = { who(row) .. " " .. (row.count > 1 and row.does:gsub("^waits", "wait") or row.does) }
+  if row.at ~= "" then parts[#parts + 1] = row.at end
+  parts[#parts + 1] = ("%.1f s"):format(row.seconds)
+  if row.spawned ~= "" then parts[#parts + 1] = "spawned " .. row.spawned end
+  return "  " .. table.concat(parts, "   ")
 end
 
 local function sentences(rows)
   local lines = {}
   for i = 1, math.min(#rows, MOST_LINES) do lines[i] = sentence(rows[i]) end
-  if #rows > MOST_LINES then lines[#lines + 1] = ("\t... and %d more"):format(#rows - MOST_LINES) end
+  if #rows > MOST_LINES then lines[#lines + 1] = ("  ... and %d more kinds"):format(#rows - MOST_LINES) end
   return lines
 end
 
 -- ---- What keeps the program running ----
 
 local function watcher_line(watcher)
-  local text = ("\t%s   calls %s"):format(core.watcher_text(watcher),
+  local text = ("  %s   calls %s"):format(core.watcher_text(watcher),
     core.function_name(watcher.callback))
   local started = core.watcher_start_site(watcher)
   return started and text .. "   started " .. started or text
@@ -98,7 +120,7 @@ local function keepers()
   local lines = sentences(group(greenlets))
   for _, watcher in ipairs(watchers) do lines[#lines + 1] = watcher_line(watcher) end
   for _, timeout in ipairs(timeouts) do
-    lines[#lines + 1] = ("\t%s   of %s"):format(core.safe_text(timeout[1]), label(timeout[2]))
+    lines[#lines + 1] = ("  %s   of %s"):format(core.safe_text(timeout[1]), core.label(timeout[2]))
   end
   return lines
 end
@@ -140,12 +162,17 @@ function dump.tree() return table.concat(tree { heading() }, "\n") .. "\n" end
 function dump.list()
   local list = core.greenlets()
   table.insert(list, 1, core.main())
-  local lines = { heading(), ("%6s %8s  %-24s %-40s %-20s %s"):format(
-    "COUNT", "SECONDS", "GREENLET", "DOES", "AT", "SPAWNED AT") }
+  local rows, widths = { { "GREENLET", "DOES", "AT", "SINCE", "SPAWNED AT" } }, { 0, 0, 0, 0, 0 }
   for _, row in ipairs(group(list)) do
-    local line = ("%6d %8.1f  %-24s %-40s %-20s %s"):format(
-      row.count, row.seconds, row.label, row.does, row.at, row.spawned or "")
-    lines[#lines + 1] = line:gsub(" +$", "")
+    rows[#rows + 1] = { who(row), row.does, row.at, ("%.1f s"):format(row.seconds), row.spawned }
+  end
+  for _, row in ipairs(rows) do
+    for i, cell in ipairs(row) do widths[i] = math.min(math.max(widths[i], #cell), MOST_WIDTH) end
+  end
+  local lines = { heading() }
+  for _, row in ipairs(rows) do
+    for i = 1, #row - 1 do row[i] = row[i] .. (" "):rep(widths[i] - #row[i]) end
+    lines[#lines + 1] = table.concat(row, "   "):gsub(" +$", "")
   end
   return table.concat(lines, "\n") .. "\n"
 end
@@ -169,8 +196,8 @@ local collected = {} -- rows of those that were garbage before
 
 --- A greenlet that nothing can wake and nobody can reach is about to be killed.
 function dump.note_garbage(g)
-  local row = look(g)
-  row.seconds = 0
+  local row = look(g, {})
+  row.names = { core.label(g) }
   collected[#collected + 1] = row
 end
 

@@ -1,6 +1,7 @@
 /*
  * ending.c: what is told about the end of a program, or about why there is none.
  */
+#include "core/clock.h"
 #include "core/timeout.h"
 #include "lua_binding/ending.h"
 #include "lua_binding/timeout.h"
@@ -101,6 +102,27 @@ static int core_function_name(lua_State *L) {
   return 1;
 }
 
+/*
+ * core.alike(g): a string that is the same for all greenlets that wait for the same at
+ * the same line and were spawned at the same place, and for how many seconds it has
+ * waited; nil for those of whom that cannot be said so simply. Of a hundred thousand
+ * that do the same, only one needs to be looked at more closely.
+ */
+static int core_alike(lua_State *L) {
+  const struct handle *handle = l_check_handle(L, 1);
+  const struct pair *pair = handle->pair;
+  if (!pair || pair->g->state != GREENLET_WAITING || pair->g->wait.what == WAIT_LINKS)
+    return 0;
+  lua_Debug ar = {.source = NULL};
+  l_find_place(pair, &ar);
+  lua_getiuservalue(L, 1, UV_ORIGIN);
+  const void *key[] = {pair->g->wait.what, pair->g->wait.object, ar.source, lua_topointer(L, -1),
+                       (const void *)(intptr_t)ar.currentline};
+  lua_pushlstring(L, (const char *)key, sizeof key);
+  lua_pushnumber(L, clock_seconds() - pair->g->hub->began - (double)pair->g->wait.since);
+  return 2;
+}
+
 static void call_dump(lua_State *L, struct runtime *rt, const char *function, int results) {
   l_push_core(L, rt, "dump");
   lua_getfield(L, -1, function);
@@ -155,6 +177,7 @@ void l_tell_leaks(lua_State *L, struct runtime *rt) {
 
 void l_open_ending(lua_State *L, struct runtime *rt) {
   static const luaL_Reg functions[] = {{"keepers", core_keepers},
+                                       {"alike", core_alike},
                                        {"watcher_text", core_watcher_text},
                                        {"watcher_start_site", l_watcher_start_site},
                                        {"function_name", core_function_name},
