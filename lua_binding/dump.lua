@@ -185,7 +185,7 @@ function dump.watchdog(seconds, cpu)
   local g, lines = core.getcurrent(), {}
   for line in core.traceback(g):gmatch("[^\n]+") do lines[#lines + 1] = line end
   lines = without_ours(lines)
-  table.insert(lines, 1, ("greenlua: watchdog: %s has not given way for %.1f s (%.1f s on the CPU)")
+  table.insert(lines, 1, ("greenlua: watchdog: %s has not given way for %.1f s (%.2f s on the CPU)")
     :format(core.safe_text(g), seconds, cpu))
   write(lines)
 end

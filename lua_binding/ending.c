@@ -28,6 +28,10 @@ static void append(lua_State *L, int list) {
 static void push_greenlets(lua_State *L, struct runtime *rt) {
   const struct list *head = &rt->hub.greenlets;
   lua_newtable(L);
+  if (keeps_alive(&rt->hub.main)) {
+    l_push_handle(L, &rt->main_pair);
+    append(L, lua_gettop(L) - 1);
+  }
   for (struct list *node = head->next; node != head; node = node->next) {
     const struct greenlet *g = container_of(node, struct greenlet, all);
     if (!keeps_alive(g))
@@ -74,8 +78,7 @@ static void push_timeouts(lua_State *L, struct runtime *rt) {
     push_timeouts_of(L, l_pair(container_of(node, struct greenlet, all)), list);
 }
 
-/* core.keepers(): lists of greenlets, watchers and {timeout, greenlet}; main, which
- * waits for the end, is none of them */
+/* core.keepers(): lists of greenlets, watchers and {timeout, greenlet} */
 static int core_keepers(lua_State *L) {
   struct runtime *rt = l_runtime(L);
   push_greenlets(L, rt);

@@ -254,6 +254,25 @@ describe_example("bank.lua", function(example)
   it_refuses(example, "--odrer")
 end)
 
+describe_example("foreman.lua", function(example)
+  it("says who keeps whom waiting", function()
+    local out, err, status = example("3")
+    assert.equal('worker 2, worker 3 wait for lock "lathe", which worker 1 has\n'
+      .. 'worker 3 waits for lock "lathe", which worker 2 has\n'
+      .. "nobody waits: worker 3 has the lathe\n", out)
+    assert.equal("", err)
+    assert.equal(0, status)
+  end)
+
+  it("takes as many as there are", function()
+    local lines = lines_of((example("100")))
+    assert.equal(100, #lines)
+    assert.equal('worker 100 waits for lock "lathe", which worker 99 has', lines[99])
+  end)
+
+  it_refuses(example, "1", "1001", "x", "2.5")
+end)
+
 describe_example("barrier.lua", function(example)
   it("sorts, and shows each round", function()
     assert.equal("3 1 2\n1 3 2\n1 2 3\n1 2 3\n", (example("3 1 2")))

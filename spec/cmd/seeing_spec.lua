@@ -30,7 +30,7 @@ end
 -- What a program prints without what varies, and without the names of functions, some of
 -- which are not always known.
 local function plain(text)
-  return (text:gsub("0x%x+", "0x"):gsub("%d+%.%d s", "N s"):gsub("process %d+", "process N")
+  return (text:gsub("0x%x+", "0x"):gsub("%d+%.%d+ s", "N s"):gsub("process %d+", "process N")
     :gsub("(s%.lua:%d+) in function <[^>]*>", "%1 in F")
     :gsub("(s%.lua:%d+) in [%w_]+ ", "%1 in F "))
 end
