@@ -164,6 +164,32 @@ describe("SIGUSR1", function()
   end)
 end)
 
+describe("the module in a stock Lua #stock", function()
+  teardown(run.clean)
+
+  local directory = run.resolve(run.greenlua):match("^(.*)/")
+
+  local function stock(before, after)
+    return shell({ ["s.lua"] = "local greenlet = require 'greenlet' " .. before .. READY
+      .. "greenlet.sleep(1000)" }, ([[
+      export LUA_CPATH='%s/?.so;;'
+      %s s.lua >out 2>err & pid=$!
+      await ready out
+      kill -USR1 $pid
+      %s]]):format(directory, run.quote(run.resolve(run.stock)), after))
+  end
+
+  it("leaves SIGUSR1 alone", function()
+    assert.equal("138\n", stock("", "wait $pid; echo $?").stdout)
+  end)
+
+  it("answers if it is asked to", function()
+    local result = stock("greenlet.config.dump = true ",
+      "await 'main and' err; greenlua ps $pid; finish")
+    assert.matches("main +waits for sleep +s.lua:1", result.stdout)
+  end)
+end)
+
 describe("greenlua ps and tree", function()
   teardown(run.clean)
 

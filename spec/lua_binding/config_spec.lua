@@ -14,7 +14,7 @@ describe("greenlet.config", function()
   end)
 
   it("raises for a value of another type", function()
-    local booleans = { "track_greenlet_tree", "stack_move" }
+    local booleans = { "track_greenlet_tree", "stack_move", "dump", "why_alive" }
     for _, name in ipairs(booleans) do
       for _, value in ipairs { 1, "true", {} } do
         assert.has_error(function() config[name] = value end,
@@ -29,8 +29,35 @@ describe("greenlet.config", function()
       assert.has_error(function() config[name] = 1.5 end,
         ("setting '%s' is an integer (got a number without integer representation)"):format(name))
     end
+    for name, words in pairs { leaks = "off, warn, error", report = "now, unobserved" } do
+      for value, got in pairs { [true] = "boolean", [1] = "number", x = "'x'" } do
+        assert.has_error(function() config[name] = value end,
+          ("setting '%s' is one of %s (got %s)"):format(name, words, got))
+      end
+    end
+    assert.has_error(function() config.watchdog = "1" end,
+      "setting 'watchdog' is a number (got string)")
     assert.has_error(function() config.stack_move = nil end,
       "setting 'stack_move' is a boolean (got nil)")
+  end)
+
+  it("takes a number of seconds, if there may be so many", function()
+    for _, value in ipairs { -1, 0.001, 1e6, math.huge, 0 / 0 } do
+      assert.has_error(function() config.watchdog = value end,
+        "setting 'watchdog' is out of range (0.01 to 86400 seconds, or 0)")
+    end
+  end)
+
+  it("can be read and assigned", function()
+    for name, values in pairs { leaks = { "warn", "error", "off" }, why_alive = { true, false },
+                                report = { "unobserved", "now" }, dump = { false, true } } do
+      local before = config[name]
+      for _, value in ipairs(values) do
+        config[name] = value
+        assert.equal(value, config[name])
+      end
+      config[name] = before
+    end
   end)
 
   it("tells where the error is", function()
