@@ -22,6 +22,7 @@ static bool listening;
 static atomic_uint wanted;
 static atomic_bool serving;
 static struct ticker stuck = {.value = TICK_STUCK};
+static bool ticking;                  /* the ticker is set: let it come to its end */
 
 static lua_Hook saved_hook;
 static int saved_mask, saved_count;
@@ -113,14 +114,19 @@ void l_want(struct runtime *rt, unsigned what) {
   watcher_send(&rt->attention);
 }
 
+static void look_later(void) {
+  ticking = ticking || ticker_set(&stuck, STUCK_SECONDS, 0);
+}
+
 /* It was wanted a while ago. A Lua function will see the hook as soon as it gets
  * the CPU: then it is only the machine that is busy. */
 static void look_if_stuck(struct runtime *rt) {
   struct text text = {.length = 0};
+  ticking = false;
   if (!l_wanted(WANT_DUMP | WANT_ANSWER))
     return;
   if (atomic_load(&serving) || !l_describe_stuck(rt, &text)) {
-    ticker_set(&stuck, STUCK_SECONDS, 0);
+    look_later();
     return;
   }
   if (l_wanted(WANT_DUMP)) /* which comes when the function returns */
@@ -146,7 +152,7 @@ static void on_dump(int number, siginfo_t *info, void *context) {
   (void)context;
   if (rt && is_ours(number, info)) {
     l_want(rt, WANT_DUMP);
-    ticker_set(&stuck, STUCK_SECONDS, 0);
+    look_later();
   }
   errno = kept;
 }
@@ -163,7 +169,7 @@ static void on_urgent(int number, siginfo_t *info, void *context) {
     } else if (info->si_code == SI_QUEUE && listening) {
       l_note_question((unsigned)info->si_value.sival_int);
       l_want(rt, WANT_ANSWER);
-      ticker_set(&stuck, STUCK_SECONDS, 0);
+      look_later();
     }
   }
   errno = kept;
@@ -174,6 +180,7 @@ static void on_urgent(int number, siginfo_t *info, void *context) {
 static void forked(void) {
   thread = (int)syscall(SYS_gettid);
   ticker_forget(&stuck);
+  ticking = false;
   l_watchdog_forked();
 }
 

@@ -36,18 +36,22 @@ local function place_of(edge)
   return ("%s in %s"):format(edge.where, edge["in"])
 end
 
+local function line_of(place) return place:match("^(.-:%d+): in ") or place end
+
 -- What a greenlet does, at which line, since when, and where it was spawned.
 -- `known`: what waits.edge keeps from call to call.
 local function look(g, known)
   local row = { names = { g }, count = 1, seconds = 0 }
-  local edge = g ~= core.getcurrent() and core.waits.edge(g, false, known)
-  if edge then
+  local running = g == core.getcurrent()
+  local edge = not running and core.waits.edge(g, false, known)
+  if running then
+    row.does, row.at = "runs", line_of(core.running_place())
+  elseif edge then
     row.does = "waits for " .. edge.name .. core.waits.holders_text(edge)
     row.at, row.seconds = place_of(edge), edge.since
   else
     local what, where = core.describe(g)
-    row.does = g == core.getcurrent() and "runs" or "waits for " .. (what or "its start")
-    row.at = where and (where:match("^(.-:%d+): in ") or where) or ""
+    row.does, row.at = "waits for " .. (what or "its start"), where and line_of(where) or ""
   end
   row.spawned = g ~= core.main() and core.spawned_at(g) or ""
   return row

@@ -126,6 +126,15 @@ static int core_alike(lua_State *L) {
   return 2;
 }
 
+/* core.running_place(): the line that the current greenlet is at. What it last waited
+ * for, which core.describe tells too, is long to look for on a deep stack. */
+static int core_running_place(lua_State *L) {
+  struct pair *current = l_current(l_runtime(L));
+  current->at = L;
+  l_push_place(L, current);
+  return 1;
+}
+
 static void call_dump(lua_State *L, struct runtime *rt, const char *function, int results) {
   l_push_core(L, rt, "dump");
   lua_getfield(L, -1, function);
@@ -181,6 +190,7 @@ void l_tell_leaks(lua_State *L, struct runtime *rt) {
 void l_open_ending(lua_State *L, struct runtime *rt) {
   static const luaL_Reg functions[] = {{"keepers", core_keepers},
                                        {"alike", core_alike},
+                                       {"running_place", core_running_place},
                                        {"watcher_text", core_watcher_text},
                                        {"watcher_start_site", l_watcher_start_site},
                                        {"function_name", core_function_name},
