@@ -52,8 +52,15 @@ void l_serve(lua_State *L, struct runtime *rt) {
   rt->hub.now = clock_seconds(); /* what waits are measured by */
   lua_pushcfunction(L, serve);
   lua_pushlightuserdata(L, rt);
-  if (lua_pcall(L, 1, 0, 0) != LUA_OK)
-    lua_pop(L, 1); /* no memory, or no C stack; the script is not to suffer for it */
+  if (lua_pcall(L, 1, 0, 0) != LUA_OK) { /* no memory, or no C stack, say */
+    struct text text = {.length = 0};
+    const char *message = lua_tostring(L, -1);
+    l_add_text(&text, "greenlua: cannot tell what greenlets do: ");
+    l_add_text(&text, message ? message : "(error object is no string)");
+    l_add_text(&text, "\n");
+    l_write_text(STDERR_FILENO, &text);
+    lua_pop(L, 1); /* the script is not to suffer for it */
+  }
   rt->hub.now = turned;
   atomic_store(&serving, false);
 }
