@@ -8,6 +8,9 @@
 #ifndef CMD_LINE_H
 #define CMD_LINE_H
 
+/* The handle of the library, for dlsym; NULL without it. */
+void *line_library(void);
+
 /* Show the prompt and read a line without its end. Returns NULL when there is
  * none, else what the caller frees. */
 char *line_read(const char *prompt);
