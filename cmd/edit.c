@@ -291,20 +291,20 @@ static void replace(const char *keys, rl_command_func_t *before, rl_command_func
 }
 
 static void bind_keys(void) {
-  static const char *const up[] = {"\\e[A", "\\eOA", "\\C-p"};
-  static const char *const down[] = {"\\e[B", "\\eOB", "\\C-n"};
+  static const char *const up[] = {"\033[A", "\033OA", "\020"};
+  static const char *const down[] = {"\033[B", "\033OB", "\016"};
   for (size_t i = 0; i < sizeof up / sizeof *up; i++) {
     replace(up[i], rl.get_previous_history, on_up);
     replace(down[i], rl.get_next_history, on_down);
   }
-  bind("\\C-m", on_enter);
-  bind("\\C-j", on_enter);
-  rl.bind_keyseq_in_map("\\C-m", on_enter, *rl.vi_movement);
-  rl.bind_keyseq_in_map("\\C-j", on_enter, *rl.vi_movement);
-  bind("\\e\\C-m", on_new_line);
-  bind("\\C-i", on_tab);
-  bind("\\C-l", on_clear_screen);
-  rl.bind_keyseq_in_map("\\C-d", on_end, *rl.emacs);
+  bind("\r", on_enter);
+  bind("\n", on_enter);
+  rl.bind_keyseq_in_map("\r", on_enter, *rl.vi_movement);
+  rl.bind_keyseq_in_map("\n", on_enter, *rl.vi_movement);
+  bind("\033\r", on_new_line);
+  bind("\t", on_tab);
+  bind("\f", on_clear_screen);
+  rl.bind_keyseq_in_map("\004", on_end, *rl.emacs);
 }
 
 /* Readline takes the encoding from the environment. Where that asks for none (no LANG, or
@@ -328,9 +328,9 @@ bool edit_start(void) {
   *rl.catch_signals = *rl.catch_sigwinch = 0;
   *rl.getc_function = get_key;
   *rl.input_available_hook = key_is_there;
-  *rl.redisplay_function = redisplay;
   rl.stifle_history(HISTORY_ENTRIES);
   initialize();
+  *rl.redisplay_function = redisplay; /* before, it would not look at what keys send */
   bind_keys();
   return true;
 }

@@ -6,7 +6,7 @@
 
 #include "lua_binding/binding.h"
 
-#define PARTS(X) X(console) X(commands) X(complete) X(history) X(inspect) X(source)
+#define PARTS(X) X(console) X(display) X(evaluation) X(prompt) X(commands) X(complete) X(history) X(inspect) X(source)
 
 PARTS(BINDING_DECLARE_PART)
 
