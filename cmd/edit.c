@@ -20,7 +20,7 @@
 #include "cmd/screen.h"
 #include "cmd/terminal.h"
 
-enum { HISTORY_ENTRIES = 10000 };
+enum { HISTORY_ENTRIES = 10000, END_KEY = 4 /* Ctrl-D */ };
 static const double LONGEST_TURN = 0.002; /* seconds without giving way, in a paste */
 
 /* What is used of the library, by the names without rl_. */
@@ -51,6 +51,7 @@ static struct {
   char *line;         /* what was read, once `done` */
   bool reading, done;
   bool ended;         /* the terminal has hung up */
+  bool end_typed;     /* Ctrl-D, where nothing else is */
   bool hidden, stale; /* the text is not shown, or not as it is by now */
   double gave_way;    /* when we last did */
 } edit;
@@ -114,6 +115,7 @@ static void give_way(void) {
 
 /* ---- What readline calls ---- */
 
+/* Readline itself would take the end of the input for a reason to move the cursor. */
 static int get_key(FILE *stream) {
   unsigned char key;
   (void)stream;
@@ -121,7 +123,7 @@ static int get_key(FILE *stream) {
   while (await_key(-1)) {
     ssize_t count = read(TERMINAL_IN, &key, 1);
     if (count == 1)
-      return key;
+      return (edit.end_typed = key == END_KEY && *rl.end == 0) ? '\n' : key;
     if (count < 0 && (errno == EINTR || errno == EAGAIN))
       continue;
     edit.ended = true;
@@ -175,7 +177,7 @@ static bool needs_more(void) {
 /* Enter: the end of a text, or of a line of it if the text needs more. */
 static int on_enter(int count, int key) {
   (void)count;
-  if (edit.ended || !needs_more())
+  if (edit.ended || edit.end_typed || !needs_more())
     return accept(key);
   rl.insert_text("\n");
   return 0;
@@ -343,7 +345,7 @@ static void set_text(char **place, const char *text) {
 }
 
 static void begin(void) {
-  edit.done = edit.hidden = edit.stale = false;
+  edit.done = edit.hidden = edit.stale = edit.end_typed = false;
   edit.reading = true;
   terminal_edited();
   rl.callback_handler_install(edit.prompt, take_line);
@@ -378,7 +380,7 @@ static int edit_key(lua_State *L) {
     return 0;
   leave(edit.line ? edit.line : "", "");
   lua_pushboolean(L, true);
-  lua_pushstring(L, edit.line); /* nil without */
+  lua_pushstring(L, edit.end_typed ? NULL : edit.line); /* NULL: nil */
   free(edit.line);
   edit.line = NULL;
   return 2;
