@@ -32,7 +32,7 @@ static const double LONGEST_TURN = 0.002; /* seconds without giving way, in a pa
   X(bind_keyseq_in_map) X(function_of_keyseq) X(catch_signals)      \
   X(catch_sigwinch) X(prep_term_function) X(deprep_term_function) X(line_buffer) X(point) X(end) X(instream) X(outstream)            \
   X(getc_function) X(input_available_hook) X(redisplay_function) X(display_prompt)     \
-  X(erase_empty_line)
+  X(erase_empty_line) X(bracketed_paste_begin)
 
 static struct {
 #define SYMBOL(name) __typeof__(&rl_##name) name;
@@ -40,6 +40,7 @@ static struct {
 #undef SYMBOL
   __typeof__(&add_history) add_history;
   __typeof__(&stifle_history) stifle_history;
+  __typeof__(&using_history) using_history;
   __typeof__(&emacs_standard_keymap) emacs;
   __typeof__(&vi_insertion_keymap) vi_insertion;
   __typeof__(&vi_movement_keymap) vi_movement;
@@ -251,6 +252,18 @@ static int on_tab(int count, int key) {
   return 0;
 }
 
+/* What is pasted waits for Enter; its last newline is not meant to be a further line. */
+static int on_paste(int count, int key) {
+  int result = rl.bracketed_paste_begin(count, key), last = *rl.point;
+  while (last > 0 && *rl.point == *rl.end && (*rl.line_buffer)[last - 1] == '\n')
+    last--;
+  if (last < *rl.point) {
+    rl.delete_text(last, *rl.point);
+    *rl.point = last;
+  }
+  return result;
+}
+
 static int on_clear_screen(int count, int key) {
   (void)count, (void)key;
   screen_clear();
@@ -272,10 +285,11 @@ static bool load(void) {
 #undef SYMBOL
   *(void **)&rl.add_history = dlsym(library, "add_history");
   *(void **)&rl.stifle_history = dlsym(library, "stifle_history");
+  *(void **)&rl.using_history = dlsym(library, "using_history");
   *(void **)&rl.emacs = dlsym(library, "emacs_standard_keymap");
   *(void **)&rl.vi_insertion = dlsym(library, "vi_insertion_keymap");
   *(void **)&rl.vi_movement = dlsym(library, "vi_movement_keymap");
-  return rl.add_history && rl.stifle_history && rl.emacs && rl.vi_insertion && rl.vi_movement;
+  return rl.add_history && rl.stifle_history && rl.using_history && rl.emacs && rl.vi_insertion && rl.vi_movement;
 }
 
 static void bind(const char *keys, rl_command_func_t *function) {
@@ -299,6 +313,7 @@ static void bind_keys(void) {
     replace(up[i], rl.get_previous_history, on_up);
     replace(down[i], rl.get_next_history, on_down);
   }
+  replace("\033[200~", rl.bracketed_paste_begin, on_paste);
   bind("\r", on_enter);
   bind("\n", on_enter);
   rl.bind_keyseq_in_map("\r", on_enter, *rl.vi_movement);
@@ -461,9 +476,10 @@ static int edit_ended(lua_State *L) {
   return 1;
 }
 
-/* edit.remember(text) */
+/* edit.remember(text): what Up goes to first */
 static int edit_remember(lua_State *L) {
   rl.add_history(luaL_checkstring(L, 1));
+  rl.using_history();
   return 0;
 }
 

@@ -116,11 +116,13 @@ local function attend(g)
   end
 end
 
--- The terminal was the evaluation's, and what it has written need not end in a newline.
+-- Ctrl-C and Ctrl-Z may have come already, since Enter. The terminal was the evaluation's, and
+-- what it has written need not end in a newline.
 local function run_foreground(g)
-  console.foreground, console.suspended = g, false
+  console.foreground = g
+  if console.interrupted then g:kill(greenlet.KeyboardInterrupt, false) end
   attend(g)
-  console.foreground, console.suspended = nil, false
+  console.foreground, console.interrupted, console.suspended = nil, false, false
   output.flush()
   edit.fresh_row()
 end

@@ -18,7 +18,9 @@ local prompt = {}
 local function load_history()
   if prompt.last then return end
   prompt.last = ""
-  for _, text in ipairs(cmd.history.load()) do
+  local list, message = cmd.history.load()
+  if message then console:print(message) end
+  for _, text in ipairs(list) do
     edit.remember(text)
     prompt.last = text
   end
@@ -30,7 +32,8 @@ function prompt.remember(text)
   if text == prompt.last then return end
   prompt.last = text
   edit.remember(text)
-  cmd.history.add(text)
+  local _, message = cmd.history.add(text)
+  if message then console:print(message) end
 end
 
 -- ---- Completion ----
