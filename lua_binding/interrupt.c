@@ -91,6 +91,17 @@ static bool may_yield(lua_State *L, struct runtime *rt) {
   return waiter_check(&rt->hub) == 0 && may_raise(L) && !rt->tracing_aside && !rt->closing;
 }
 
+/* Give way in a hook. An error that is raised there and caught nowhere leaves a thread on
+ * which hooks are off for good. */
+static void give_way(lua_State *L, struct runtime *rt, int (*wait)(struct hub *)) {
+  struct pair *pair = l_current(rt);
+  bool spoilt = pair->spoilt;
+  pair->spoilt = true;
+  l_enter(L, rt);
+  l_leave(L, rt, wait(&rt->hub));
+  pair->spoilt = spoilt;
+}
+
 static void on_hook(lua_State *L, lua_Debug *ar) {
   struct runtime *rt = owner;
   bool any = false;
@@ -112,10 +123,8 @@ static void on_hook(lua_State *L, lua_Debug *ar) {
       kill_main(L, rt);
     }
   }
-  if (!any || !may_yield(L, rt))
-    return;
-  l_enter(L, rt);
-  l_leave(L, rt, waiter_yield(&rt->hub));
+  if (any && may_yield(L, rt))
+    give_way(L, rt, waiter_yield);
 }
 
 /* (light runtime) */
@@ -209,13 +218,15 @@ void binding_last_resort(void (*f)(void)) {
 /* Between two looks at the clock, in instructions of the virtual machine. */
 enum { SLICE = 10000 };
 
+static int wait_turn(struct hub *hub) {
+  return hub_wait_turn(hub, true);
+}
+
 static void on_count(lua_State *L, lua_Debug *ar) {
   struct runtime *rt = l_find_runtime(L);
   (void)ar;
-  if (clock_seconds() - rt->hub.now < rt->hub.switch_interval || !may_yield(L, rt))
-    return;
-  l_enter(L, rt);
-  l_leave(L, rt, hub_wait_turn(&rt->hub, true));
+  if (clock_seconds() - rt->hub.now >= rt->hub.switch_interval && may_yield(L, rt))
+    give_way(L, rt, wait_turn);
 }
 
 static void slice(lua_State *thread) {
