@@ -1,11 +1,8 @@
 #include "cmd/edit.h"
 
-#include <dlfcn.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <locale.h>
 #include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -13,38 +10,12 @@
 
 #include <lauxlib.h>
 
-#include <readline/history.h>
-#include <readline/readline.h>
-
-#include "cmd/line.h"
+#include "cmd/editor.h"
 #include "cmd/screen.h"
 #include "cmd/terminal.h"
 
 enum { HISTORY_ENTRIES = 10000, END_KEY = 4 /* Ctrl-D */ };
 static const double LONGEST_TURN = 0.002; /* seconds without giving way, in a paste */
-
-/* What is used of the library, by the names without rl_. */
-#define SYMBOLS(X)                                                                     \
-  X(callback_handler_install) X(callback_handler_remove) X(callback_read_char)         \
-  X(callback_sigcleanup) X(free_line_state) X(initialize) X(resize_terminal)           \
-  X(set_keyboard_input_timeout) X(insert_text) X(delete_text) X(newline) X(delete)     \
-  X(get_previous_history) X(get_next_history) X(begin_undo_group) X(end_undo_group)    \
-  X(bind_keyseq_in_map) X(function_of_keyseq) X(catch_signals)      \
-  X(catch_sigwinch) X(prep_term_function) X(deprep_term_function) X(line_buffer) X(point) X(end) X(instream) X(outstream)            \
-  X(getc_function) X(input_available_hook) X(redisplay_function) X(display_prompt)     \
-  X(erase_empty_line) X(bracketed_paste_begin)
-
-static struct {
-#define SYMBOL(name) __typeof__(&rl_##name) name;
-  SYMBOLS(SYMBOL)
-#undef SYMBOL
-  __typeof__(&add_history) add_history;
-  __typeof__(&stifle_history) stifle_history;
-  __typeof__(&using_history) using_history;
-  __typeof__(&emacs_standard_keymap) emacs;
-  __typeof__(&vi_insertion_keymap) vi_insertion;
-  __typeof__(&vi_movement_keymap) vi_movement;
-} rl;
 
 static struct {
   lua_State *L;       /* whoever called us last */
@@ -53,6 +24,7 @@ static struct {
   bool reading, done;
   bool ended;         /* the terminal has hung up */
   bool end_typed;     /* Ctrl-D, where nothing else is */
+  bool no_more;       /* the text is to have no further lines */
   bool hidden, stale; /* the text is not shown, or not as it is by now */
   double gave_way;    /* when we last did */
 } edit;
@@ -85,8 +57,8 @@ static bool readable(void) {
   return poll(&(struct pollfd){.fd = TERMINAL_IN, .events = POLLIN}, 1, 0) != 0;
 }
 
-/* Wait for a key: for so many seconds, negative: for ever. False: there is none. */
-static bool await_key(double seconds) {
+/* For ever if `seconds` is negative. */
+bool edit_await_key(double seconds) {
   double end = seconds_now() + seconds;
   while (!readable()) {
     double left = end - seconds_now();
@@ -114,242 +86,159 @@ static void give_way(void) {
   edit.gave_way = seconds_now();
 }
 
-/* ---- What readline calls ---- */
+/* ---- What the library calls ---- */
 
-/* Readline itself would take the end of the input for a reason to move the cursor. */
-static int get_key(FILE *stream) {
+/* Ctrl-D is taken for Enter: the library would take it for a reason to move the cursor. */
+int edit_read_key(void) {
   unsigned char key;
-  (void)stream;
   give_way();
-  while (await_key(-1)) {
+  while (edit_await_key(-1)) {
     ssize_t count = read(TERMINAL_IN, &key, 1);
-    if (count == 1)
-      return (edit.end_typed = key == END_KEY && *rl.end == 0) ? '\n' : key;
+    if (count == 1) {
+      edit.end_typed = key == END_KEY && editor_text().length == 0;
+      return edit.end_typed ? '\n' : key;
+    }
     if (count < 0 && (errno == EINTR || errno == EAGAIN))
       continue;
     edit.ended = true;
     break;
   }
-  return EOF;
+  return -1;
 }
 
-static int key_is_there(void) {
-  int microseconds = rl.set_keyboard_input_timeout(-1);
-  return await_key(microseconds * 1e-6);
-}
-
-static struct screen_text edited(void) {
-  return (struct screen_text){.prompt = *rl.display_prompt ? *rl.display_prompt : "",
-                              .more = edit.more,
-                              .bytes = *rl.line_buffer,
-                              .length = (size_t)*rl.end,
-                              .point = (size_t)*rl.point};
+static void show(void) {
+  struct editor_text now = editor_text();
+  struct screen_text text = {.prompt = now.prompt ? now.prompt : edit.prompt,
+                             .more = edit.more,
+                             .bytes = now.bytes,
+                             .length = now.length,
+                             .point = now.point};
+  screen_show(&text);
+  edit.stale = false;
 }
 
 /* When more keys have come, it is the last that shows. */
-static void redisplay(void) {
+void edit_redisplay(void) {
   edit.stale = edit.hidden || edit.done || readable();
-  if (edit.stale)
-    return;
-  struct screen_text text = edited();
-  screen_show(&text);
+  if (!edit.stale)
+    show();
 }
 
-static void take_line(char *line) {
-  edit.line = line;
+void edit_done(char *text) {
+  edit.line = text;
   edit.done = true;
   edit.reading = false;
-  rl.callback_handler_remove();
-}
-
-static int accept(int key) {
-  *rl.erase_empty_line = 1; /* or it would move the cursor, about which it knows nothing */
-  return rl.newline(1, key);
 }
 
 static bool needs_more(void) {
-  lua_pushlstring(edit.L, *rl.line_buffer, (size_t)*rl.end);
+  struct editor_text text = editor_text();
+  lua_pushlstring(edit.L, text.bytes, text.length);
   call_hook("incomplete", 1, 1);
   bool more = lua_toboolean(edit.L, -1);
   lua_pop(edit.L, 1);
   return more;
 }
 
-/* Enter: the end of a text, or of a line of it if the text needs more. */
-static int on_enter(int count, int key) {
-  (void)count;
-  if (edit.ended || edit.end_typed || !needs_more())
-    return accept(key);
-  rl.insert_text("\n");
-  return 0;
+bool edit_on_enter(void) {
+  if (edit.ended || edit.end_typed || edit.no_more || !needs_more())
+    return false;
+  editor_insert("\n");
+  return true;
 }
 
-static int on_new_line(int count, int key) {
-  (void)count, (void)key;
-  rl.insert_text("\n");
-  return 0;
+void edit_on_new_line(void) {
+  editor_insert("\n");
 }
 
-/* Ctrl-D where the next line would begin: there is no more of it. */
-static int on_end(int count, int key) {
-  if (*rl.point == *rl.end && *rl.end > 0 && (*rl.line_buffer)[*rl.end - 1] == '\n')
-    return accept(key);
-  return rl.delete(count, key);
+/* Where the next line would begin, Ctrl-D says that there is no more of it. */
+bool edit_on_end(void) {
+  struct editor_text text = editor_text();
+  edit.no_more = text.length == text.point && text.length > 0 &&
+                 text.bytes[text.length - 1] == '\n';
+  return edit.no_more;
 }
 
-static int line_start(int at) {
-  while (at > 0 && (*rl.line_buffer)[at - 1] != '\n')
+static size_t line_start(const struct editor_text *text, size_t at) {
+  while (at > 0 && text->bytes[at - 1] != '\n')
     at--;
   return at;
 }
 
-static int line_end(int at) {
-  while (at < *rl.end && (*rl.line_buffer)[at] != '\n')
+static size_t line_end(const struct editor_text *text, size_t at) {
+  while (at < text->length && text->bytes[at] != '\n')
     at++;
   return at;
 }
 
 /* Put the cursor into the line that begins at `start`, as far from there as in its own. */
-static void go_to_line(int start) {
-  int offset = *rl.point - line_start(*rl.point), end = line_end(start);
-  int at = start + offset < end ? start + offset : end;
-  while (at > start && at < end && ((*rl.line_buffer)[at] & 0xc0) == 0x80)
+static void go_to_line(const struct editor_text *text, size_t start) {
+  size_t offset = text->point - line_start(text, text->point), end = line_end(text, start);
+  size_t at = start + offset < end ? start + offset : end;
+  while (at > start && at < end && (text->bytes[at] & 0xc0) == 0x80)
     at--; /* not into the middle of a character */
-  *rl.point = at;
+  editor_go_to(at);
 }
 
-static int on_up(int count, int key) {
-  int start = line_start(*rl.point);
-  if (start == 0)
-    return rl.get_previous_history(count, key);
-  go_to_line(line_start(start - 1));
-  return 0;
+bool edit_on_up(void) {
+  struct editor_text text = editor_text();
+  size_t start = line_start(&text, text.point);
+  if (start > 0)
+    go_to_line(&text, line_start(&text, start - 1));
+  return start > 0;
 }
 
-static int on_down(int count, int key) {
-  int end = line_end(*rl.point);
-  if (end == *rl.end)
-    return rl.get_next_history(count, key);
-  go_to_line(end + 1);
-  return 0;
+bool edit_on_down(void) {
+  struct editor_text text = editor_text();
+  size_t end = line_end(&text, text.point);
+  if (end < text.length)
+    go_to_line(&text, end + 1);
+  return end < text.length;
 }
 
-static int on_tab(int count, int key) {
+void edit_on_tab(void) {
   lua_State *L = edit.L;
-  (void)count, (void)key;
-  lua_pushlstring(L, *rl.line_buffer, (size_t)*rl.end);
-  lua_pushinteger(L, *rl.point);
+  struct editor_text text = editor_text();
+  lua_pushlstring(L, text.bytes, text.length);
+  lua_pushinteger(L, (lua_Integer)text.point);
   call_hook("complete", 2, 2);
   if (lua_isstring(L, -1)) {
-    rl.begin_undo_group();
-    int start = (int)lua_tointeger(L, -2);
-    rl.delete_text(start, *rl.point);
-    *rl.point = start;
-    rl.insert_text(lua_tostring(L, -1));
-    rl.end_undo_group();
+    editor_delete((size_t)lua_tointeger(L, -2));
+    editor_insert(lua_tostring(L, -1));
   }
   lua_pop(L, 2);
-  return 0;
 }
 
 /* What is pasted waits for Enter; its last newline is not meant to be a further line. */
-static int on_paste(int count, int key) {
-  int result = rl.bracketed_paste_begin(count, key), last = *rl.point;
-  while (last > 0 && *rl.point == *rl.end && (*rl.line_buffer)[last - 1] == '\n')
+void edit_on_paste(void) {
+  struct editor_text text = editor_text();
+  size_t last = text.point;
+  while (text.point == text.length && last > 0 && text.bytes[last - 1] == '\n')
     last--;
-  if (last < *rl.point) {
-    rl.delete_text(last, *rl.point);
-    *rl.point = last;
-  }
-  return result;
+  if (last < text.point)
+    editor_delete(last);
 }
 
-static int on_clear_screen(int count, int key) {
-  (void)count, (void)key;
+void edit_on_clear(void) {
   screen_clear();
-  redisplay();
-  return 0;
+  edit_redisplay();
 }
 
 /* ---- Setting up ---- */
 
-static bool load(void) {
-  void *library = line_library();
-  if (!library)
-    return false;
-#define SYMBOL(name)                                             \
-  *(void **)&rl.name = dlsym(library, "rl_" #name);              \
-  if (!rl.name)                                                  \
-    return false;
-  SYMBOLS(SYMBOL)
-#undef SYMBOL
-  *(void **)&rl.add_history = dlsym(library, "add_history");
-  *(void **)&rl.stifle_history = dlsym(library, "stifle_history");
-  *(void **)&rl.using_history = dlsym(library, "using_history");
-  *(void **)&rl.emacs = dlsym(library, "emacs_standard_keymap");
-  *(void **)&rl.vi_insertion = dlsym(library, "vi_insertion_keymap");
-  *(void **)&rl.vi_movement = dlsym(library, "vi_movement_keymap");
-  return rl.add_history && rl.stifle_history && rl.using_history && rl.emacs && rl.vi_insertion && rl.vi_movement;
-}
-
-static void bind(const char *keys, rl_command_func_t *function) {
-  rl.bind_keyseq_in_map(keys, function, *rl.emacs);
-  rl.bind_keyseq_in_map(keys, function, *rl.vi_insertion);
-}
-
-/* Keys that do what they do by default; others are the user's. */
-static void replace(const char *keys, rl_command_func_t *before, rl_command_func_t *function) {
-  int type;
-  if (rl.function_of_keyseq(keys, *rl.emacs, &type) == before)
-    rl.bind_keyseq_in_map(keys, function, *rl.emacs);
-  if (rl.function_of_keyseq(keys, *rl.vi_insertion, &type) == before)
-    rl.bind_keyseq_in_map(keys, function, *rl.vi_insertion);
-}
-
-static void bind_keys(void) {
-  static const char *const up[] = {"\033[A", "\033OA", "\020"};
-  static const char *const down[] = {"\033[B", "\033OB", "\016"};
-  for (size_t i = 0; i < sizeof up / sizeof *up; i++) {
-    replace(up[i], rl.get_previous_history, on_up);
-    replace(down[i], rl.get_next_history, on_down);
-  }
-  replace("\033[200~", rl.bracketed_paste_begin, on_paste);
-  bind("\r", on_enter);
-  bind("\n", on_enter);
-  rl.bind_keyseq_in_map("\r", on_enter, *rl.vi_movement);
-  rl.bind_keyseq_in_map("\n", on_enter, *rl.vi_movement);
-  bind("\033\r", on_new_line);
-  bind("\t", on_tab);
-  bind("\f", on_clear_screen);
-  rl.bind_keyseq_in_map("\004", on_end, *rl.emacs);
-}
-
-/* Readline takes the encoding from the environment. Where that asks for none (no LANG, or
- * C), terminals are UTF-8 nowadays. It affects the category LC_CTYPE alone. */
-static void initialize(void) {
+/* The library takes the encoding from the environment. Where that asks for none (no LANG,
+ * or C), terminals are UTF-8 nowadays. It affects the category LC_CTYPE alone. */
+bool edit_start(void) {
   const char *all = getenv("LC_ALL"), *type = getenv("LC_CTYPE"), *language = getenv("LANG");
   const char *name = all && *all ? all : type && *type ? type : language ? language : "";
   bool none = !*name || strcmp(name, "C") == 0 || strcmp(name, "POSIX") == 0;
   bool ours = none && !(all && *all) && setenv("LC_CTYPE", "C.UTF-8", 1) == 0;
-  rl.initialize();
-  if (ours && !type)
+  setlocale(LC_CTYPE, "");
+  bool started = editor_start(HISTORY_ENTRIES);
+  if (ours && type)
+    setenv("LC_CTYPE", "C", 1);
+  else if (ours)
     unsetenv("LC_CTYPE");
-}
-
-bool edit_start(void) {
-  FILE *out = load() ? fdopen(fcntl(terminal_out(), F_DUPFD_CLOEXEC, terminal_out()), "w") : NULL;
-  if (!out)
-    return false;
-  *rl.instream = stdin;
-  *rl.outstream = out;
-  *rl.catch_signals = *rl.catch_sigwinch = 0;
-  *rl.getc_function = get_key;
-  *rl.input_available_hook = key_is_there;
-  rl.stifle_history(HISTORY_ENTRIES);
-  initialize();
-  *rl.redisplay_function = redisplay; /* before, it would not look at what keys send */
-  bind_keys();
-  return true;
+  return started;
 }
 
 /* ---- cmd.edit ---- */
@@ -360,10 +249,10 @@ static void set_text(char **place, const char *text) {
 }
 
 static void begin(void) {
-  edit.done = edit.hidden = edit.stale = edit.end_typed = false;
+  edit.done = edit.hidden = edit.stale = edit.end_typed = edit.no_more = false;
   edit.reading = true;
   terminal_edited();
-  rl.callback_handler_install(edit.prompt, take_line);
+  editor_begin(edit.prompt);
 }
 
 /* edit.begin(prompt, more): show the prompt, begin to read */
@@ -390,7 +279,7 @@ static void leave(const char *bytes, const char *mark) {
 static int edit_key(lua_State *L) {
   edit.L = L;
   edit.gave_way = seconds_now();
-  rl.callback_read_char();
+  editor_key();
   if (!edit.done)
     return 0;
   leave(edit.line ? edit.line : "", "");
@@ -405,14 +294,12 @@ static int edit_key(lua_State *L) {
 static int edit_cancel(lua_State *L) {
   if (!edit.reading)
     return 0;
-  lua_pushlstring(L, *rl.line_buffer, (size_t)*rl.end);
-  (*rl.line_buffer)[*rl.end] = '\0';
-  leave(*rl.line_buffer, "^C");
+  struct editor_text text = editor_text();
+  lua_pushlstring(L, text.bytes, text.length);
+  leave(lua_tostring(L, -1), "^C");
   edit.reading = false;
   edit.done = true; /* it would show the text again */
-  rl.free_line_state();
-  rl.callback_sigcleanup();
-  rl.callback_handler_remove();
+  editor_cancel();
   return 1;
 }
 
@@ -421,7 +308,7 @@ static int edit_pause(lua_State *L) {
   (void)L;
   screen_hide();
   edit.hidden = true;
-  (*rl.deprep_term_function)();
+  editor_give_terminal();
   terminal_plain();
   return 0;
 }
@@ -429,9 +316,9 @@ static int edit_pause(lua_State *L) {
 static int edit_go_on(lua_State *L) {
   (void)L;
   terminal_edited();
-  (*rl.prep_term_function)(1);
+  editor_take_terminal();
   edit.hidden = false;
-  redisplay();
+  edit_redisplay();
   return 0;
 }
 
@@ -448,9 +335,7 @@ static int edit_show(lua_State *L) {
   if (!edit.reading)
     return 0;
   edit.hidden = false;
-  struct screen_text text = edited();
-  screen_show(&text);
-  edit.stale = false;
+  show();
   return 0;
 }
 
@@ -462,7 +347,7 @@ static int edit_stale(lua_State *L) {
 static int edit_resize(lua_State *L) {
   (void)L;
   screen_resize();
-  rl.resize_terminal();
+  editor_resize();
   return 0;
 }
 
@@ -478,8 +363,7 @@ static int edit_ended(lua_State *L) {
 
 /* edit.remember(text): what Up goes to first */
 static int edit_remember(lua_State *L) {
-  rl.add_history(luaL_checkstring(L, 1));
-  rl.using_history();
+  editor_remember(luaL_checkstring(L, 1));
   return 0;
 }
 

@@ -1,7 +1,7 @@
 /*
- * edit.h: readline as the console uses it, key by key.
+ * edit.h: what is typed at the prompt, key by key.
  *
- * Readline is asked to read a key when there is one (its callback interface). If it
+ * The library that edits (editor.h) is asked to read a key when there is one. If it
  * wants more, in the middle of a paste, say, it waits through the hub, so that other
  * greenlets run on. Only the main greenlet calls it, which stands on the stack of the
  * process, and no Lua error passes through it: what is called from inside it is
@@ -17,7 +17,7 @@
 /* Load and set up the library; false if it is not there. */
 bool edit_start(void);
 
-/* Set cmd.edit and cmd.screen, `cmd` being on top. */
+/* Set cmd.edit, `cmd` being on top. */
 void edit_open(lua_State *L);
 
 #endif

@@ -5,12 +5,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#ifdef LINE_EDIT
+#include <editline/readline.h>
+
+#define LIBRARY "libedit.so.2"
+#else
 #include <readline/history.h>
 #include <readline/readline.h>
 
 /* A shared library is named after the version of its interface. */
 #define TEXT(number) #number
-#define LIBRARY(major) "libreadline.so." TEXT(major)
+#define NAME(major) "libreadline.so." TEXT(major)
+#define LIBRARY NAME(RL_VERSION_MAJOR)
+#endif
 
 /* NULL as long as the library is not there. */
 static __typeof__(readline) *read_by_readline;
@@ -22,7 +29,7 @@ void *line_library(void) {
   if (tried)
     return library;
   tried = true;
-  library = dlopen(LIBRARY(RL_VERSION_MAJOR), RTLD_NOW);
+  library = dlopen(LIBRARY, RTLD_NOW);
   const char **name = library ? dlsym(library, "rl_readline_name") : NULL;
   if (!name)
     return library = NULL;

@@ -175,6 +175,9 @@ static void on_signal(int number) {
   }
   arm_hook(rt->L);
   watcher_send(&rt->interrupt);
+  /* Should what runs give way to another before its hook is called, the hub is next. */
+  rt->hub.batch_left = 0;
+  rt->hub.batch_end = 0;
   errno = kept;
 }
 
