@@ -2,11 +2,10 @@
 --
 -- The main greenlet is the prompt: it waits for keys, output and signals, all by one event,
 -- and nobody else calls readline. display.lua shows what others write, prompt.lua reads what is
--- typed, and evaluation.lua runs it.
+-- typed, and evaluation.lua runs it. What the first prompt does not need is loaded after it.
 
 local cmd = ...
 local greenlet = require "greenlet"
-local util = require "greenlet.util"
 local edit, output, terminal = cmd.edit, cmd.output, cmd.terminal
 local main, hub = greenlet.getcurrent(), greenlet.get_hub()
 
@@ -14,25 +13,35 @@ local SIGWINCH = 28
 local STARVED = 0.2 -- seconds without giving way after which Ctrl-C at the prompt ends a greenlet
 local MOST_LISTED = 20 -- greenlets that Ctrl-D lists
 
-local event = require "greenlet.event".Event()
-
 local console = {
   entries = {}, -- the texts that were evaluated without an error
   jobs = {}, -- greenlets by the numbers of jobs
+  finished = {}, -- jobs whose end is to be told
 }
 cmd.console = console -- which the parts below ask for
-local display, evaluation, prompt = cmd.display, cmd.evaluation, cmd.prompt
+local display, prompt = cmd.display, cmd.prompt
 
 -- ---- What greenlets and signals do to the prompt ----
 
+-- Without `ref`: that main could be woken is nothing that anybody can wait for.
+local async = hub.loop:async(false)
+local woken
+
 --- Have the main greenlet look what has happened.
-function console.wake() event:set() end
+function console.wake()
+  woken = true
+  async:send()
+end
 
 --- Wait until somebody wakes the main greenlet, or for so many seconds.
 -- @return what was raised in it meanwhile
 function console.wait(seconds)
-  local ok, err = greenlet.pcall(event.wait, event, seconds)
-  event:clear()
+  local timer = seconds and hub.loop:timer(seconds)
+  if timer then timer:start(console.wake) end
+  local ok, err = true, nil
+  if not woken then ok, err = greenlet.pcall(hub.wait, hub, async) end
+  woken = false
+  if timer then timer:close() end
   if not ok then return err end
 end
 
@@ -43,7 +52,7 @@ local function on_interrupt(running, seconds)
   if foreground and not foreground.dead then
     foreground:kill(greenlet.KeyboardInterrupt, false)
   elseif running and running ~= main and running ~= hub and seconds > STARVED then
-    evaluation.stop(running)
+    cmd.evaluation.stop(running)
   else
     console.interrupted = true
   end
@@ -70,6 +79,13 @@ end
 
 -- ---- What the commands use ----
 
+-- `session`: what is loaded and the locals of it, at its first use.
+setmetatable(console, { __index = function(self, key)
+  if key ~= "session" then return nil end
+  self.session = cmd.source.session()
+  return self.session
+end })
+
 --- Write a line above the prompt, or wherever output goes.
 -- @tparam string text the line, or several
 function console:print(text) output.write(tostring(text) .. "\n") end
@@ -87,7 +103,7 @@ end
 
 --- Evaluate a text as if it had been typed.
 -- @tparam string text Lua, or a command
-function console:evaluate(text) evaluation.evaluate(text) end
+function console:evaluate(text) cmd.evaluation.evaluate(text) end
 
 --- Leave once the evaluation that is under way has ended.
 function console:quit() self.left = true end
@@ -96,6 +112,7 @@ function console:quit() self.left = true end
 
 -- The greenlets that end with the console, in the order in which they were spawned.
 local function living()
+  local util = require "greenlet.util"
   local list, trees = {}, { util.GreenletTree.current_tree() }
   while #trees > 0 do
     local tree = table.remove(trees)
@@ -111,7 +128,7 @@ local function list_living(list)
   console:print(#list == 1 and "1 greenlet is still alive:"
     or ("%d greenlets are still alive:"):format(#list))
   for i = 1, math.min(#list, MOST_LISTED) do
-    local told = util.describe(list[i])
+    local told = require "greenlet.util".describe(list[i])
     console:print(("  %s  %s  %s"):format(list[i].name, told.what or told.state, told.where or ""))
   end
   if #list > MOST_LISTED then
@@ -134,7 +151,6 @@ end
 local function start()
   local no_colour = os.getenv("NO_COLOR")
   console.colour = not no_colour or no_colour == ""
-  console.session = cmd.source.session()
   rawset(_G, "jobs", console.jobs)
   console.size_watcher = hub.loop:signal(SIGWINCH, false)
   console.size_watcher:start(on_resize)
@@ -146,6 +162,7 @@ end
 
 local function finish()
   console.size_watcher:close()
+  async:close()
   display.stop()
   prompt.stop()
   cmd.on_suspend(nil)
@@ -163,7 +180,7 @@ function console.run()
     elseif text and text:find("%S") then
       console.warned = false
       prompt.remember(text)
-      evaluation.evaluate(text)
+      console:evaluate(text)
     end
   until console.left
   finish()

@@ -12,7 +12,6 @@ local LONGEST_LINE = 200 -- characters of a value that is shown in one line
 local evaluation = {
   values = {}, -- the last ones, newest first
   jobs = 0, -- how many there have been
-  finished = {}, -- jobs whose end is to be told
 }
 
 -- ---- Values and errors ----
@@ -85,7 +84,7 @@ end
 
 --- Tell of the jobs that have ended.
 function evaluation.tell_finished()
-  while #evaluation.finished > 0 do tell_end(table.remove(evaluation.finished, 1)) end
+  while #console.finished > 0 do tell_end(table.remove(console.finished, 1)) end
 end
 
 -- From now on nobody waits for it, so that it must give way by itself.
@@ -97,7 +96,7 @@ local function make_job(g, text)
   cmd.slice(g)
   console:print(("[%d] %s"):format(job.number, title(job)))
   g:rawlink(function()
-    table.insert(evaluation.finished, job)
+    table.insert(console.finished, job)
     console.wake()
   end)
 end

@@ -3,7 +3,7 @@
 local cmd = ...
 local greenlet = require "greenlet"
 local edit, output, terminal = cmd.edit, cmd.output, cmd.terminal
-local console, display, evaluation = cmd.console, cmd.display, cmd.evaluation
+local console, display = cmd.console, cmd.display
 local pcall = greenlet.pcall
 local loop = greenlet.get_hub().loop
 
@@ -85,7 +85,7 @@ local function caught(err)
   if greenlet.KeyboardInterrupt:class_of(err) then
     console.interrupted = true
   else
-    console:print("raised in the main greenlet: " .. evaluation.message(err))
+    console:print("raised in the main greenlet: " .. cmd.evaluation.message(err))
   end
 end
 
@@ -101,6 +101,8 @@ local function wait_for_key(seconds)
 end
 
 local function give_way() pcall(greenlet.sleep, 0) end
+
+local function is_incomplete(text) return cmd.evaluation.is_incomplete(text) end
 
 -- Stop as any program does at Ctrl-Z, and go on as if nothing had been.
 local function stop()
@@ -126,7 +128,7 @@ local function look_around()
     edit.resize()
     edit.show()
   end
-  evaluation.tell_finished()
+  if #console.finished > 0 then cmd.evaluation.tell_finished() end
   display.serve()
 end
 
@@ -175,7 +177,7 @@ end
 function prompt.start()
   prompt.keys = loop:io(0, "r")
   edit.hook { wait = wait_for_key, give_way = give_way, complete = complete,
-              incomplete = evaluation.is_incomplete }
+              incomplete = is_incomplete }
 end
 
 --- The opposite.
