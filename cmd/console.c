@@ -46,7 +46,7 @@ static int run(lua_State *L) {
 }
 
 bool console_run(lua_State *L) {
-  if (!terminal_usable() || !terminal_start() || !edit_start() || !output_start())
+  if (!terminal_usable() || !terminal_start() || !edit_start())
     return false;
   script_run_function(L, run);
   output_end();

@@ -24,8 +24,7 @@ local display, prompt = cmd.display, cmd.prompt
 -- ---- What greenlets and signals do to the prompt ----
 
 -- Without `ref`: that main could be woken is nothing that anybody can wait for.
-local async = hub.loop:async(false)
-local woken
+local async, woken
 
 --- Have the main greenlet look what has happened.
 function console.wake()
@@ -152,12 +151,17 @@ local function start()
   local no_colour = os.getenv("NO_COLOR")
   console.colour = not no_colour or no_colour == ""
   rawset(_G, "jobs", console.jobs)
-  console.size_watcher = hub.loop:signal(SIGWINCH, false)
-  console.size_watcher:start(on_resize)
-  display.start(console.wake)
   prompt.start()
   output.flush()
   edit.fresh_row() -- what a script has written need not end in a newline
+end
+
+--- What the first prompt need not wait for, but whoever waits for keys.
+function console.start_to_wait()
+  async = hub.loop:async(false)
+  console.size_watcher = hub.loop:signal(SIGWINCH, false)
+  console.size_watcher:start(on_resize)
+  display.start(console.wake)
 end
 
 local function finish()

@@ -44,7 +44,7 @@ end
 --- Have `wake` called when something has come.
 function display.start(wake)
   display.wake = wake
-  display.watcher = loop:io(output.wake, "r", false)
+  display.watcher = loop:io(output.start(), "r", false)
   display.watcher:start(on_output)
   display.flusher = loop:prepare(false)
   display.flusher:start(output.flush)

@@ -94,7 +94,7 @@ static int move_up(int fd) {
   return moved;
 }
 
-bool output_start(void) {
+static bool start(void) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) < 0)
     return false;
@@ -155,6 +155,14 @@ void output_spill(void) {
 
 /* ---- For the console ---- */
 
+/* output.start(): make pipe and thread; a descriptor that is readable when something has come */
+static int start_output(lua_State *L) {
+  if (!start())
+    return luaL_error(L, "no descriptors or threads are left for the output of greenlets");
+  lua_pushinteger(L, output.wake);
+  return 1;
+}
+
 static int capture(lua_State *L) {
   (void)L;
   lead(true);
@@ -211,14 +219,13 @@ static int flush_streams(lua_State *L) {
 }
 
 void output_open(lua_State *L) {
-  static const luaL_Reg functions[] = {{"capture", capture},
+  static const luaL_Reg functions[] = {{"start", start_output},
+                                       {"capture", capture},
                                        {"release", release},
                                        {"take", take},
                                        {"write", write_text},
                                        {"flush", flush_streams},
                                        {NULL, NULL}};
   luaL_newlib(L, functions);
-  lua_pushinteger(L, output.wake);
-  lua_setfield(L, -2, "wake");
   lua_setfield(L, -2, "output");
 }

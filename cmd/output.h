@@ -10,12 +10,7 @@
 #ifndef CMD_OUTPUT_H
 #define CMD_OUTPUT_H
 
-#include <stdbool.h>
-
 #include <lua.h>
-
-/* Make pipe and thread. False if that fails. */
-bool output_start(void);
 
 /* Have the streams lead to the terminal for good, and write there what has come. */
 void output_end(void);

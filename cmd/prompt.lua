@@ -162,9 +162,13 @@ end
 -- @treturn string the text; nil at the end of the input, false if it was dropped by Ctrl-C
 function prompt.read()
   display.begin()
-  output.capture()
   console.suspended, console.interrupted = false, false
   edit.begin(setting("_PROMPT", "> "), setting("_PROMPT2", ">> "))
+  if not prompt.keys then
+    prompt.keys = loop:io(0, "r")
+    console.start_to_wait()
+  end
+  output.capture()
   prompt.keys:start(console.wake)
   local text = read_on()
   prompt.keys:stop()
@@ -175,7 +179,6 @@ end
 
 --- Begin; the terminal's row has to be empty.
 function prompt.start()
-  prompt.keys = loop:io(0, "r")
   edit.hook { wait = wait_for_key, give_way = give_way, complete = complete,
               incomplete = is_incomplete }
 end
