@@ -29,7 +29,7 @@ local async, woken
 --- Have the main greenlet look what has happened.
 function console.wake()
   woken = true
-  async:send()
+  if async then async:send() end
 end
 
 --- Wait until somebody wakes the main greenlet, or for so many seconds.
