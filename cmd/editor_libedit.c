@@ -22,7 +22,7 @@ static const char paste_begins[] = "\033[200~", paste_ends[] = "\033[201~";
 static const char older[] = "\033[9001~", newer[] = "\033[9002~";
 
 #define SYMBOLS(X)                                                                   \
-  X(el_init) X(el_set) X(el_gets) X(el_line) X(el_insertstr) X(el_deletestr) X(el_push) \
+  X(el_init_fd) X(el_set) X(el_gets) X(el_line) X(el_insertstr) X(el_deletestr) X(el_push) \
   X(el_cursor) X(el_reset) X(el_resize) X(el_source) X(history_init) X(history)
 
 static struct {
@@ -185,7 +185,8 @@ bool editor_start(int most) {
   FILE *nowhere = load() ? fopen("/dev/null", "we") : NULL;
   if (!nowhere)
     return false;
-  line = le.el_init("lua", stdin, nowhere, nowhere);
+  /* It asks the descriptor whether this is a terminal, and writes to the stream. */
+  line = le.el_init_fd("lua", stdin, nowhere, nowhere, TERMINAL_IN, terminal_out(), terminal_out());
   entries = le.history_init();
   if (!line || !entries)
     return false;
