@@ -34,6 +34,7 @@ static struct {
 static EditLine *line;
 static History *entries;
 static bool complete; /* what is edited is a whole text */
+static bool pushed;   /* keys of ours are to be read */
 
 static bool load(void) {
   void *library = line_library();
@@ -72,6 +73,11 @@ static int get_key(EditLine *el, wchar_t *character) {
   }
 }
 
+static void push(const char *keys) {
+  le.el_push(line, keys);
+  pushed = true;
+}
+
 static unsigned char on_enter(EditLine *el, int key) {
   (void)el, (void)key;
   if (edit_on_enter())
@@ -85,21 +91,21 @@ static unsigned char on_end(EditLine *el, int key) {
   if (edit_on_end())
     return on_enter(el, key);
   if (info->cursor < info->lastchar)
-    le.el_push(el, "\033[3~");
+    push("\033[3~");
   return CC_NORM;
 }
 
 static unsigned char on_up(EditLine *el, int key) {
-  (void)key;
+  (void)el, (void)key;
   if (!edit_on_up())
-    le.el_push(el, older);
+    push(older);
   return CC_CURSOR;
 }
 
 static unsigned char on_down(EditLine *el, int key) {
-  (void)key;
+  (void)el, (void)key;
   if (!edit_on_down())
-    le.el_push(el, newer);
+    push(newer);
   return CC_CURSOR;
 }
 
@@ -158,7 +164,8 @@ static void bind(const char *key, const char *name,
 }
 
 static void bind_keys(void) {
-  static const char *const up[] = {"\033[A", "\033OA", "^P"}, *const down[] = {"\033[B", "\033OB", "^N"};
+  static const char *const up[] = {"\033[A", "\033OA", "^P"};
+  static const char *const down[] = {"\033[B", "\033OB", "^N"};
   bind(older, "ed-prev-history", NULL);
   bind(newer, "ed-next-history", NULL);
   bind("\033[3~", "ed-delete-next-char", NULL);
@@ -228,7 +235,10 @@ static void end(void) {
 
 void editor_key(void) {
   int count;
-  le.el_gets(line, &count);
+  do {
+    pushed = false;
+    le.el_gets(line, &count);
+  } while (pushed);
   if (!complete) {
     edit_redisplay();
     return;
