@@ -60,6 +60,7 @@ static char *no_prompt(EditLine *el) {
 static int get_key(EditLine *el, wchar_t *character) {
   mbstate_t state = {0};
   (void)el;
+  edit_redisplay(); /* in the middle of a search, it shows what was found */
   for (;;) {
     int key = edit_read_key();
     char byte = (char)key;
