@@ -10,6 +10,9 @@ AR      = $(if $(findstring gcc,$(CC)),$(CC)-ar,ar)
 ARCH    = $(firstword $(subst -, ,$(shell $(CC) -dumpmachine)))
 BUILD   = build
 LUA     = lua5.4
+# What edits lines at the prompt: readline (GPL-3), or edit: libedit (BSD). The program
+# is linked with neither, and loads it when a line is read. Change it in a clean tree.
+LINE    = readline
 V       = 0.1.0
 # Of that version, for the man page.
 DATE    = 2026-11-22
@@ -24,10 +27,11 @@ LUA_CFLAGS = $(shell pkg-config --cflags lua5.4)
 # they do in Debian's own lua5.4.
 LUA_LIBS = -Wl,-E -Wl,--whole-archive -l:liblua5.4.a -Wl,--no-whole-archive -lm -ldl
 ALL_CFLAGS = -std=gnu11 -I. $(WARNINGS) -fPIC -fno-strict-aliasing -fvisibility=hidden \
-             -DGREENLUA_VERSION='"$(V)"' $(CFLAGS)
+             -DGREENLUA_VERSION='"$(V)"' \
+             $(if $(filter edit,$(LINE)),-DLINE_EDIT) $(CFLAGS)
 
 # ---- What is built, in the order in which data flows ----
-CMD_SRC     = $(wildcard cmd/*.c)
+CMD_SRC     = $(filter-out $(if $(filter edit,$(LINE)),%_readline.c,%_libedit.c),$(wildcard cmd/*.c))
 BINDING_SRC = $(wildcard lua_binding/*.c)
 CMD_LUA     = $(wildcard cmd/*.lua)
 BINDING_LUA = $(wildcard lua_binding/*.lua)
@@ -111,7 +115,7 @@ $(BUILD)/spec/core/%: $(BUILD)/spec/core/%.o $(BUILD)/libgreenlet.a
 deps: $(BUILD)/packages-build
 $(BUILD)/packages-%: .ci/install-packages
 	@mkdir -p $(@D)
-	@.ci/install-packages $*
+	@LINE=$(LINE) .ci/install-packages $*
 	@touch $@
 $(CMD_OBJ) $(BINDING_OBJ) $(CORE_OBJ): | $(BUILD)/packages-build
 

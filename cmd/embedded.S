@@ -3,6 +3,9 @@
 
         .section .rodata
         embed   cmd, console
+        embed   cmd, display
+        embed   cmd, evaluation
+        embed   cmd, prompt
         embed   cmd, commands
         embed   cmd, complete
         embed   cmd, history

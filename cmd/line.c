@@ -5,29 +5,38 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#ifdef LINE_EDIT
+#include <editline/readline.h>
+
+#define LIBRARY "libedit.so.2"
+#else
 #include <readline/history.h>
 #include <readline/readline.h>
 
 /* A shared library is named after the version of its interface. */
 #define TEXT(number) #number
-#define LIBRARY(major) "libreadline.so." TEXT(major)
+#define NAME(major) "libreadline.so." TEXT(major)
+#define LIBRARY NAME(RL_VERSION_MAJOR)
+#endif
 
 /* NULL as long as the library is not there. */
 static __typeof__(readline) *read_by_readline;
 static __typeof__(add_history) *add_to_history;
 
-static void load_readline(void) {
+void *line_library(void) {
   static bool tried;
+  static void *library;
   if (tried)
-    return;
+    return library;
   tried = true;
-  void *library = dlopen(LIBRARY(RL_VERSION_MAJOR), RTLD_NOW);
+  library = dlopen(LIBRARY, RTLD_NOW);
   const char **name = library ? dlsym(library, "rl_readline_name") : NULL;
   if (!name)
-    return;
+    return library = NULL;
   *name = "lua"; /* users have settings for it in their inputrc */
   *(void **)&read_by_readline = dlsym(library, "readline");
   *(void **)&add_to_history = dlsym(library, "add_history");
+  return library;
 }
 
 static char *read_plainly(const char *prompt) {
@@ -46,7 +55,7 @@ static char *read_plainly(const char *prompt) {
 }
 
 char *line_read(const char *prompt) {
-  load_readline();
+  line_library();
   return read_by_readline ? read_by_readline(prompt) : read_plainly(prompt);
 }
 

@@ -1,5 +1,5 @@
 /*
- * line.h: lines that somebody types, by GNU readline.
+ * line.h: lines that somebody types, by GNU readline or libedit, as the Makefile says.
  *
  * Readline and what it needs take a sixth of the time in which stock lua
  * starts, so the library is loaded when a first line is asked for. Without it,
@@ -7,6 +7,9 @@
  */
 #ifndef CMD_LINE_H
 #define CMD_LINE_H
+
+/* The handle of the library, which is loaded now, for dlsym; NULL without it. */
+void *line_library(void);
 
 /* Show the prompt and read a line without its end. Returns NULL when there is
  * none, else what the caller frees. */

@@ -113,8 +113,9 @@ static int run_stdin(lua_State *L) {
   return status == EXIT_FAILURE ? FORGIVEN : status;
 }
 
-/* -i, or what to do with no script: talk to a terminal, or run what is piped in. */
-static int run_interactive(lua_State *L, const struct options *options) {
+/* -i, or what to do with no script: talk to a terminal, or run what is piped in. Sets
+ * *left if the user has left what greenlets are still there. */
+static int run_interactive(lua_State *L, const struct options *options, bool *left) {
   bool idle = !options_has_script(options) && !options->execute && !options->banner;
   bool terminal = isatty(STDIN_FILENO);
   if (idle && !terminal)
@@ -122,7 +123,7 @@ static int run_interactive(lua_State *L, const struct options *options) {
   if (idle)
     print_banner();
   if (idle || options->interactive)
-    repl_run(L);
+    *left = repl_run(L);
   return EXIT_SUCCESS;
 }
 
@@ -131,6 +132,7 @@ static int run_interactive(lua_State *L, const struct options *options) {
 static int run(lua_State *L) {
   const struct options *options = lua_touserdata(L, 1);
   int status = EXIT_SUCCESS;
+  bool left = false;
   if (!options->ignore_environment)
     status = script_run_init(L);
   if (status == EXIT_SUCCESS)
@@ -138,8 +140,8 @@ static int run(lua_State *L) {
   if (status == EXIT_SUCCESS && options_has_script(options))
     status = script_run_main(L, options->argv + options->script);
   if (status == EXIT_SUCCESS)
-    status = run_interactive(L, options);
-  if (status == EXIT_SUCCESS)
+    status = run_interactive(L, options, &left);
+  if (status == EXIT_SUCCESS && !left)
     status = script_run_function(L, binding_wait);
   lua_pushinteger(L, status);
   return 1;

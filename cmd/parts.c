@@ -11,7 +11,8 @@
 #define PARTS(X) \
   X(console) X(commands) X(complete) X(history) X(inspect) X(lexer) X(members) \
   X(scalars) X(source) X(docs) X(docstrings) \
-  X(find) X(listing) X(lookup) X(processes) X(status) X(text) X(tools) X(watch) X(why)
+  X(find) X(listing) X(lookup) X(processes) X(status) X(text) X(tools) X(watch) X(why) \
+  X(display) X(evaluation) X(prompt)
 
 PARTS(BINDING_DECLARE_PART)
 

@@ -10,6 +10,7 @@
 #include <lua.h>
 #include <lualib.h>
 
+#include "cmd/console.h"
 #include "cmd/line.h"
 #include "cmd/script.h"
 
@@ -116,8 +117,8 @@ static void print_values(lua_State *L) {
     script_message(lua_pushfstring(L, "error calling 'print' (%s)", lua_tostring(L, -1)));
 }
 
-void repl_run(lua_State *L) {
-  const char *program = script_name_program(NULL);
+/* As stock lua's. */
+static void run_plainly(lua_State *L) {
   int status;
   while ((status = load_line(L)) != NO_INPUT) {
     if (status == LUA_OK)
@@ -129,5 +130,13 @@ void repl_run(lua_State *L) {
   }
   lua_settop(L, 0);
   lua_writeline();
+}
+
+bool repl_run(lua_State *L) {
+  const char *program = script_name_program(NULL);
+  bool console = console_run(L);
+  if (!console)
+    run_plainly(L);
   script_name_program(program);
+  return console;
 }

@@ -100,6 +100,32 @@ void binding_traceback(lua_State *L, int idx, const char *message, int level);
 int binding_exit_status(lua_State *L, int idx);
 
 /*
+ * A lua_CFunction (number, f): have f(running, seconds) decide what becomes of a
+ * signal, SIGINT or SIGTSTP, from now on; nil: what becomes of it by default. f runs
+ * in the hub (both arguments are nil and 0 then), or in the middle of what a greenlet
+ * does, `running`, which has not given way for that many seconds; it must not wait,
+ * and its errors are dropped. Then that greenlet gives way, and so gets what f has
+ * killed it with. If a signal comes and the one before was not taken, since whatever
+ * runs is not Lua, it has its default action at once. Stopped processes should call this
+ * again when they go on.
+ */
+int binding_attend(lua_State *L);
+
+/* Call f, in the signal handler, before such a default action. NULL: nothing. */
+void binding_last_resort(void (*f)(void));
+
+/*
+ * A lua_CFunction (g): from now on the greenlet, those that it starts and coroutines
+ * that it makes give way by themselves when they run for longer than the switch
+ * interval. No effect on threads that have a debug hook.
+ */
+int binding_slice(lua_State *L);
+
+/* A lua_CFunction (g): the failure of this greenlet is the caller's business: it is
+ * neither reported nor counted. */
+int binding_quiet(lua_State *L);
+
+/*
  * Lua code in the program itself: as text and, if the Makefile has compiled it, as
  * bytecode. embed.inc defines the symbols.
  */

@@ -4,17 +4,29 @@
  * The signal handler sets a flag, wakes the loop, in case it waits, and sets a
  * hook on the Lua thread that runs, in case one does. Whichever comes first
  * takes the flag. The hook is where a greenlet other than main gives way.
+ *
+ * A host may decide itself what becomes of Ctrl-C, and of Ctrl-Z: it is told of
+ * them in the same way (binding_attend).
  */
 #include <errno.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
 
+#include "core/clock.h"
 #include "lua_binding/attention.h"
+#include "lua_binding/binding.h"
 #include "lua_binding/runtime.h"
 
+/* The signals of a terminal's keys. */
+enum key { INTERRUPT, SUSPEND, KEYS };
+
+static const int numbers[KEYS] = {[INTERRUPT] = SIGINT, [SUSPEND] = SIGTSTP};
+
 static struct runtime *_Atomic owner; /* a process has one SIGINT */
-static atomic_int interrupted;
+static atomic_int pressed[KEYS];
+static int takers[KEYS] = {LUA_NOREF, LUA_NOREF}; /* functions of the host's, in the registry */
+static void (*last_resort)(void);                 /* the host's, before a default action */
 static lua_Hook saved_hook;
 static int saved_mask, saved_count;
 
@@ -36,24 +48,86 @@ static void kill_main(lua_State *L, struct runtime *rt) {
   }
 }
 
+/* (light runtime, light pair or nil, function) */
+static int call_taker(lua_State *L) {
+  struct runtime *rt = lua_touserdata(L, 1);
+  struct pair *running = lua_touserdata(L, 2);
+  if (running)
+    l_push_handle(L, running);
+  else
+    lua_pushnil(L);
+  lua_pushnumber(L, running ? clock_seconds() - rt->hub.now : 0);
+  lua_call(L, 2, 0);
+  return 0;
+}
+
+/* Push it with its arguments. */
+static void push_taker(lua_State *L, struct runtime *rt, enum key key, struct pair *running) {
+  lua_pushcfunction(L, call_taker);
+  lua_pushlightuserdata(L, rt);
+  if (running)
+    lua_pushlightuserdata(L, running);
+  else
+    lua_pushnil(L);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, takers[key]);
+}
+
+/* The host cannot fail in the middle of whatever runs. */
+static void tell_in_hook(lua_State *L, struct runtime *rt, enum key key) {
+  push_taker(L, rt, key, l_current(rt));
+  if (lua_pcall(L, 3, 0, 0) != LUA_OK)
+    lua_pop(L, 1);
+}
+
+static bool is_taken(enum key key) {
+  return takers[key] != LUA_NOREF;
+}
+
+static bool may_raise(lua_State *L) {
+  return lua_gc(L, LUA_GCCOUNT) >= 0; /* not inside a finalizer */
+}
+
+/* May what runs give way here? */
+static bool may_yield(lua_State *L, struct runtime *rt) {
+  return waiter_check(&rt->hub) == 0 && may_raise(L) && !rt->tracing_aside && !rt->closing;
+}
+
+/* Give way in a hook. An error that is raised there and caught nowhere leaves a thread on
+ * which hooks are off for good. */
+static void give_way(lua_State *L, struct runtime *rt, int (*wait)(struct hub *)) {
+  struct pair *pair = l_current(rt);
+  bool spoilt = pair->spoilt;
+  pair->spoilt = true;
+  l_enter(L, rt);
+  l_leave(L, rt, wait(&rt->hub));
+  pair->spoilt = spoilt;
+}
+
 void l_on_interrupt_hook(lua_State *L, lua_Debug *ar) {
   struct runtime *rt = owner;
+  bool any = false;
   (void)ar;
   lua_sethook(L, saved_hook, saved_mask, saved_count);
   if (rt)
     l_serve(L, rt);
-  if (!rt || !atomic_exchange(&interrupted, 0))
+  if (!rt || !lua_checkstack(L, LUA_MINSTACK))
     return;
-  if (rt->hub.current == &rt->hub.main && lua_gc(L, LUA_GCCOUNT) >= 0) {
-    l_push_core(L, rt, "KeyboardInterrupt");
-    lua_call(L, 0, 1);
-    l_error(L);
+  for (enum key key = 0; key < KEYS; key++) {
+    if (!atomic_exchange(&pressed[key], 0))
+      continue;
+    any = true;
+    if (is_taken(key)) {
+      tell_in_hook(L, rt, key);
+    } else if (rt->hub.current == &rt->hub.main && may_raise(L)) {
+      l_push_core(L, rt, "KeyboardInterrupt");
+      lua_call(L, 0, 1);
+      l_error(L);
+    } else {
+      kill_main(L, rt);
+    }
   }
-  kill_main(L, rt);
-  if (waiter_check(&rt->hub) < 0 || lua_gc(L, LUA_GCCOUNT) < 0 || rt->tracing_aside || rt->closing)
-    return;
-  l_enter(L, rt);
-  l_leave(L, rt, waiter_yield(&rt->hub));
+  if (any && may_yield(L, rt))
+    give_way(L, rt, waiter_yield);
 }
 
 /* (light runtime) */
@@ -67,24 +141,22 @@ static void on_async(struct watcher *watcher, int events) {
   struct runtime *rt = container_of(watcher, struct runtime, interrupt);
   lua_State *L = rt->hub_L;
   (void)events;
-  if (!atomic_exchange(&interrupted, 0))
-    return;
-  lua_pushnil(L);
-  lua_pushcfunction(L, deliver);
-  lua_pushlightuserdata(L, rt);
-  l_call_in_hub(rt, 1);
+  for (enum key key = 0; key < KEYS; key++) {
+    if (!atomic_exchange(&pressed[key], 0))
+      continue;
+    lua_pushnil(L);
+    if (is_taken(key)) {
+      push_taker(L, rt, key, NULL);
+      l_call_in_hub(rt, 3);
+    } else {
+      lua_pushcfunction(L, deliver);
+      lua_pushlightuserdata(L, rt);
+      l_call_in_hub(rt, 1);
+    }
+  }
 }
 
-static void on_signal(int number) {
-  struct runtime *rt = owner;
-  int kept = errno;
-  if (!rt || atomic_exchange(&interrupted, 1)) {
-    /* The one before was not taken yet: whatever runs does not listen. */
-    signal(number, SIG_DFL);
-    raise(number);
-    return;
-  }
-  lua_State *L = rt->L;
+static void arm_hook(lua_State *L) {
   if (lua_gethook(L) != l_on_interrupt_hook) {
     saved_hook = lua_gethook(L);
     saved_mask = lua_gethookmask(L);
@@ -92,22 +164,104 @@ static void on_signal(int number) {
   }
   lua_sethook(L, l_on_interrupt_hook, LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT,
               1);
+}
+
+static void on_signal(int number) {
+  struct runtime *rt = owner;
+  int kept = errno;
+  if (!rt || atomic_exchange(&pressed[number == SIGTSTP ? SUSPEND : INTERRUPT], 1)) {
+    /* The one before was not taken yet: whatever runs does not listen. */
+    if (last_resort)
+      last_resort();
+    signal(number, SIG_DFL);
+    raise(number);
+    return;
+  }
+  arm_hook(rt->L);
   watcher_send(&rt->interrupt);
+  /* Should what runs give way to another before its hook is called, the hub is next. */
+  rt->hub.batch_left = 0;
+  rt->hub.batch_end = 0;
   errno = kept;
 }
 
-/* core.install_interrupt(): take SIGINT, unless it is ignored (nohup) */
-static int core_install(lua_State *L) {
-  struct runtime *rt = l_runtime(L);
+/* Take the signal, unless it is ignored (nohup, a shell without job control). */
+static void install(enum key key) {
   struct sigaction action;
-  if (sigaction(SIGINT, NULL, &action) < 0 || action.sa_handler == SIG_IGN)
-    return 0;
+  if (sigaction(numbers[key], NULL, &action) < 0 || action.sa_handler == SIG_IGN)
+    return;
   memset(&action, 0, sizeof action);
   action.sa_handler = on_signal;
   action.sa_flags = SA_RESTART;
   sigemptyset(&action.sa_mask);
-  owner = rt;
-  sigaction(SIGINT, &action, NULL);
+  sigaction(numbers[key], &action, NULL);
+}
+
+/* What a Ctrl-Z left pending when it stopped the process at once is forgotten. */
+int binding_attend(lua_State *L) {
+  enum key key = luaL_checkinteger(L, 1) == SIGINT ? INTERRUPT : SUSPEND;
+  struct runtime *rt = l_find_runtime(L);
+  lua_settop(L, 2);
+  luaL_unref(L, LUA_REGISTRYINDEX, takers[key]);
+  takers[key] = LUA_NOREF;
+  if (!lua_isnil(L, 2)) {
+    luaL_checktype(L, 2, LUA_TFUNCTION);
+    takers[key] = luaL_ref(L, LUA_REGISTRYINDEX);
+    owner = rt;
+    atomic_store(&pressed[key], 0);
+    install(key);
+  } else if (key == SUSPEND) {
+    signal(SIGTSTP, SIG_DFL);
+  }
+  return 0;
+}
+
+void binding_last_resort(void (*f)(void)) {
+  last_resort = f;
+}
+
+/* ---- Taking turns by force ---- */
+
+/* Between two looks at the clock, in instructions of the virtual machine. */
+enum { SLICE = 10000 };
+
+static int wait_turn(struct hub *hub) {
+  return hub_wait_turn(hub, true);
+}
+
+static void on_count(lua_State *L, lua_Debug *ar) {
+  struct runtime *rt = l_find_runtime(L);
+  (void)ar;
+  if (clock_seconds() - rt->hub.now >= rt->hub.switch_interval && may_yield(L, rt))
+    give_way(L, rt, wait_turn);
+}
+
+static void slice(lua_State *thread) {
+  if (lua_gethook(thread) == l_on_interrupt_hook) {
+    saved_hook = on_count;
+    saved_mask = LUA_MASKCOUNT;
+    saved_count = SLICE;
+  } else if (!lua_gethook(thread)) {
+    lua_sethook(thread, on_count, LUA_MASKCOUNT, SLICE);
+  }
+}
+
+int binding_slice(lua_State *L) {
+  struct handle *handle = l_check_handle(L, 1);
+  if (handle->pair && handle->state != HANDLE_DEAD)
+    l_each_thread(handle->pair, slice);
+  return 0;
+}
+
+int binding_quiet(lua_State *L) {
+  l_check_handle(L, 1)->quiet = true;
+  return 0;
+}
+
+/* core.install_interrupt(): take SIGINT, unless it is ignored (nohup) */
+static int core_install(lua_State *L) {
+  owner = l_runtime(L);
+  install(INTERRUPT);
   return 0;
 }
 
@@ -122,8 +276,10 @@ static int core_default(lua_State *L) {
 }
 
 void l_close_interrupt(struct runtime *rt) {
-  if (owner == rt)
-    owner = NULL;
+  if (owner != rt)
+    return;
+  owner = NULL;
+  takers[INTERRUPT] = takers[SUSPEND] = LUA_NOREF;
 }
 
 void l_open_interrupt(lua_State *L, struct runtime *rt) {

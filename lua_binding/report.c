@@ -48,6 +48,15 @@ static int chain(const struct pair *pair, lua_State **threads) {
   return count;
 }
 
+void l_each_thread(struct pair *pair, void (*visit)(lua_State *)) {
+  lua_State *threads[DEEPEST];
+  if (pair == l_current(l_rt(pair)))
+    pair->at = l_rt(pair)->L;
+  int count = chain(pair, threads);
+  for (int i = 0; i < count; i++)
+    visit(threads[i]);
+}
+
 void l_push_traceback(lua_State *L, struct pair *pair) {
   lua_State *threads[DEEPEST];
   if (!pair->g->begun) {

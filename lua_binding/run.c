@@ -173,7 +173,7 @@ COLD static void ended_badly(struct pair *pair, lua_State *L) {
   struct runtime *rt = l_rt(pair);
   lua_checkstack(L, 4);
   int traceback = l_is_exit(L, -1) ? LUA_REFNIL : dead_traceback(rt, L);
-  pair->spoilt = left_a_hook(L);
+  pair->spoilt = pair->spoilt || left_a_hook(L);
   pair->at = rt->L = L;
   lua_resetthread(L);
   lua_settop(L, 1); /* the error */

@@ -438,6 +438,8 @@ void l_trail_term(struct trail *trail);
 void l_push_waited(lua_State *L, const struct pair *pair);
 
 /* The innermost threads and tracebacks: report.c. */
+/* Visit the threads of a living greenlet: its base and the coroutines that it is in. */
+void l_each_thread(struct pair *pair, void (*visit)(lua_State *));
 void l_push_traceback(lua_State *L, struct pair *pair);
 void l_push_wait(lua_State *L, struct pair *pair);
 void l_push_place(lua_State *L, struct pair *pair);
