@@ -156,7 +156,9 @@ local states = { ["its start"] = "new", ["its turn"] = "ready", switch = "suspen
 local function frames(text)
   local lines = {}
   for line in text:gmatch("\n\t([^\n]+)") do
-    if not line:find("[greenlet.util]", 1, true) then lines[#lines + 1] = "  " .. line end
+    local asks = line:find("^%[greenlet%.util%]") or line:find("^%[greenlet%.dump%]")
+      or line:find("^%[C%]: in hook")
+    if not asks then lines[#lines + 1] = "  " .. line end
   end
   return lines
 end

@@ -8,7 +8,11 @@
 -- same order, and nobody waits for ever.
 --
 -- Usage: greenlua bank.lua [--order]
+--
+--     $ greenlua bank.lua --order
+--     A has 80, B has 70
 
+local greenlet = require "greenlet"
 local Lock = require("greenlet.lock").Lock
 
 local option = ...
