@@ -50,6 +50,8 @@ void l_serve(lua_State *L, struct runtime *rt) {
     return;
   double turned = rt->hub.now;
   rt->hub.now = clock_seconds(); /* what waits are measured by */
+  bool collecting = lua_gc(L, LUA_GCISRUNNING);
+  lua_gc(L, LUA_GCSTOP); /* to collect meanwhile would take as long as all the rest */
   lua_pushcfunction(L, serve);
   lua_pushlightuserdata(L, rt);
   if (lua_pcall(L, 1, 0, 0) != LUA_OK) { /* no memory, or no C stack, say */
@@ -61,6 +63,8 @@ void l_serve(lua_State *L, struct runtime *rt) {
     l_write_text(STDERR_FILENO, &text);
     lua_pop(L, 1); /* the script is not to suffer for it */
   }
+  if (collecting)
+    lua_gc(L, LUA_GCRESTART);
   rt->hub.now = turned;
   atomic_store(&serving, false);
 }
