@@ -240,6 +240,14 @@ function terminal:wait_for_line(before, after)
   end, ("the line %q, the cursor at column %d"):format(text, width))
 end
 
+--- The same, with the cursor's column, where characters are not one cell each.
+function terminal:wait_for_cells(text, column)
+  return self:wait_for(function(screen, x, y)
+    return screen:match("[^\n]*$") == text and x == column
+      and select(2, screen:gsub("\n", "")) == y
+  end)
+end
+
 --- Wait for the first prompt, or a fresh one.
 function terminal:wait_for_prompt()
   return self:wait_for_line("> ")
@@ -302,15 +310,19 @@ function terminal:damage()
   end
   -- The terminal echoes what nobody reads, brackets as well.
   self:paste("<pasted>")
-  if self:wait_for("([^%s>]*)<pasted>") ~= "" then found[#found + 1] = "pastes come in brackets" end
+  self:wait_for("<pasted>")
+  if self:screen():find("200~<pasted>", 1, true) then
+    found[#found + 1] = "pastes come in brackets"
+  end
   return table.concat(found, "; ")
 end
 
 -- ---- Specs ----
 
-local absent -- why there are no terminals; false when there are
+local absent
 
-local function why_absent()
+--- Why there are no terminals here; false when there are. A bare container may have none.
+function terminal.why_absent()
   if absent ~= nil then return absent end
   absent = not os.execute("command -v tmux >/dev/null") and "tmux is not there"
   if not absent then
@@ -324,7 +336,7 @@ end
 
 --- `it`, for a spec that starts terminals: they are ended with it. Pending where there are none.
 function terminal.it(name, body)
-  local reason = why_absent()
+  local reason = terminal.why_absent()
   if reason then return busted.pending(("%s (no terminal here: %s)"):format(name, reason)) end
   return busted.it(name, function()
     local ok, err = pcall(body)

@@ -44,6 +44,27 @@ describe("the plain prompt", function()
     assert.same({ session(run.stock) }, { session(run.greenlua) })
   end)
 
+  -- Either end may be a terminal alone.
+  for how, shell in pairs {
+    ["with output to a pipe"] = "lua -i | cat",
+    ["with input from a pipe"] = "printf '6 * 7\\n' | lua -i",
+    ["without TERM"] = "unset TERM; lua",
+  } do
+    terminal.it("is that on a terminal " .. how, function()
+      local function session(program)
+        local t = terminal.start { program = program, shell = shell }
+        if not how:find("input") then
+          t:wait_for_prompt()
+          t:type("6 * 7\n")
+          t:wait_for("\n42\n>$")
+          t:key("C-d")
+        end
+        return t:status(), t:scrollback()
+      end
+      assert.same({ session(run.stock) }, { session(run.greenlua) })
+    end)
+  end
+
   for name, how in pairs {
     ["pipes"] = { args = { "-i" }, stdin = table.concat(LINES, "\n") },
     ["pipes, and a last line without an end"] = { args = { "-i" }, stdin = "x = 5\nx + 1" },
