@@ -170,6 +170,12 @@ slots: ## run the Lua specs and examples with 1, 2, 4, 64 stacks, and with stack
 	done; echo "== stacks that move"; \
 	GREENLUA_STACK_MOVE=1 $(MAKE) --no-print-directory test-lua || status=1; exit $$status
 
+# What libedit does otherwise has the tag readline.
+.PHONY: test-line-edit
+test-line-edit: ## run the specs of the prompt with libedit in place of readline
+	$(MAKE) LINE=edit BUILD=$(BUILD)/edit WITHOUT=readline INSIDE_SPECS= \
+	  OUTSIDE_SPECS=spec/cmd/console test-lua
+
 .PHONY: layers
 layers: ## check that no layer includes one above it
 	@! grep -nE '#include *[<"](lua|lauxlib|lualib|lua_binding/|cmd/)' core/* spec/core/*
@@ -274,7 +280,7 @@ aarch64-lua: aarch64 ## run the Lua specs in the emulator, which has no stock Lu
 check: $(BUILD)/packages-check ## all of the above but the longest, warnings being errors
 	$(MAKE) CI=true BUILD=$(BUILD)/ci test
 	$(MAKE) CI=true BUILD=$(BUILD)/ci SLOTS="1 2 4" slots
-	$(MAKE) layers clang asan asan-lua ubsan valgrind aarch64-lua CI=true
+	$(MAKE) layers clang asan asan-lua ubsan valgrind aarch64-lua test-line-edit CI=true
 	$(MAKE) valgrind-lua OUTSIDE_SPECS= CI=true
 
 .PHONY: coverage
