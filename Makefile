@@ -185,6 +185,12 @@ slots: ## run the Lua specs and examples with 1, 2, 4, 64 stacks, and with stack
 	done; echo "== stacks that move"; \
 	GREENLUA_STACK_MOVE=1 $(MAKE) --no-print-directory test-lua || status=1; exit $$status
 
+# What libedit does otherwise has the tag readline.
+.PHONY: test-line-edit
+test-line-edit: ## run the specs of the prompt with libedit in place of readline
+	$(MAKE) LINE=edit BUILD=$(BUILD)/edit WITHOUT=readline INSIDE_SPECS= \
+	  OUTSIDE_SPECS=spec/cmd/console test-lua
+
 .PHONY: layers
 layers: ## check that no layer includes one above it
 	@! grep -nE '#include *[<"](lua|lauxlib|lualib|lua_binding/|cmd/)' core/* spec/core/*
@@ -289,7 +295,7 @@ aarch64-lua: aarch64 ## run the Lua specs in the emulator, which has no stock Lu
 check: $(BUILD)/packages-check ## all of the above but the longest, warnings being errors
 	$(MAKE) CI=true BUILD=$(BUILD)/ci test
 	$(MAKE) CI=true BUILD=$(BUILD)/ci SLOTS="1 2 4" slots
-	$(MAKE) layers clang asan asan-lua ubsan valgrind aarch64-lua CI=true
+	$(MAKE) layers clang asan asan-lua ubsan valgrind aarch64-lua test-line-edit CI=true
 	$(MAKE) valgrind-lua OUTSIDE_SPECS= CI=true
 
 .PHONY: coverage
@@ -337,8 +343,13 @@ $(BENCH)/erlang/%.beam: $(PEERS)/erlang/%.erl
 .PHONY: bench
 bench: all bench-peers ## measure, beside other systems; fill in docs/performance.md
 	$(BUILD)/greenlua scripts/bench/run.lua --write
+	$(MAKE) --no-print-directory bench-prompt
 	@if command -v gnuplot >/dev/null; then $(MAKE) --no-print-directory bench-scaling; \
 	else echo "gnuplot is not installed: docs/scaling.svg stays as it is"; fi
+
+.PHONY: bench-prompt
+bench-prompt: all ## measure the prompt: its start, beside stock lua's, and its greenlets
+	$(BUILD)/greenlua scripts/bench/prompt.lua --write
 
 .PHONY: bench-scaling
 bench-scaling: all ## measure from 10 to 1,000,000 greenlets; draw docs/scaling.svg (needs gnuplot)

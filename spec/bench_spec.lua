@@ -4,6 +4,7 @@
 -- The program is $GREENLUA, or build/greenlua; the directory is the project's root.
 
 local run = require "spec.cmd.run"
+local terminal = require "spec.terminal"
 
 local BENCH = "scripts/bench/"
 
@@ -181,6 +182,16 @@ describe("scripts/bench", function()
     assert.equal(
       "before\n<!-- a: begin (by x) -->\n\nnew: 100 %1\n\n<!-- a: end -->\nafter\n", text)
     assert.has_error(function() report.write(path, "b", "") end)
+  end)
+
+  it("prompt.lua shows every figure", function()
+    local reason = terminal.why_absent()
+    if reason then return pending(reason) end
+    local out, err, status = bench("prompt.lua", "--quick")
+    assert.equal("", err)
+    assert.equal(0, status)
+    assert.truthy(cells_of(out, "from the start to the first prompt"))
+    assert.truthy(cells_of(out, "... more than without a prompt"))
   end)
 
   it("scaling.lua runs every program; its picture says nothing of the machine", function()

@@ -307,59 +307,5 @@ describe("greenlua", function()
       assert.equal("stdin:1: 'end' expected near <eof>\n", result.stderr)
       assert.equal(0, result.status)
     end)
-
-    -- What a person does at a terminal, which `script` provides: wait until the screen
-    -- shows something, type, wait. Each step is {what to wait for, what to type}. The first
-    -- line is script's own, with the time of day.
-    local function typed(steps)
-      local screen = os.tmpname()
-      local hands = {}
-      for i, step in ipairs(steps) do
-        hands[i] = ("seen '%s'; printf '%s'"):format(step[1], step[2] or "")
-      end
-      local result = greenlua { shell = ([[
-        seen() {
-          for try in $(seq 300); do
-            sed 1d %s | tr -d '\r\n' | grep -qE "$1" && return
-            sleep 0.05
-          done
-        }
-        { %s; } | script -qfec lua %s
-      ]]):format(screen, table.concat(hands, "; "), screen) }
-      os.remove(screen)
-      return result
-    end
-
-    -- A bare container may have no pseudo-terminals.
-    local function on_terminal(name, body)
-      if os.execute("script -qec true /dev/null </dev/null >/dev/null 2>&1") then
-        it(name, body)
-      else
-        pending(name .. ": script(1) finds no terminal here")
-      end
-    end
-
-    on_terminal("starts by itself on a terminal", function()
-      local result = typed { { "> ", "6 * 7\\n" }, { "42.*> " } }
-      assert.matches("^" .. greenlua({ args = { "-v" } }).stdout:match("^[%w. ]+"), result.stdout)
-      assert.matches("\r?\n42\r?\n", result.stdout:gsub("\27%[[%d?]*%a\r?", ""))
-      assert.equal(0, result.status)
-    end)
-
-    on_terminal("goes on after Ctrl-C on a terminal", function()
-      local result = typed {
-        { "> ", "print(40 + 1) while true do end\\n" },
-        { "41", "\\003" },
-        { "KeyboardInterrupt.*> ", "6 * 7\\n" },
-        { "42.*> " },
-      }
-      local plain = result.stdout:gsub("\27%[[%d?]*%a\r?", "")
-      assert.matches("KeyboardInterrupt\r?\n.*\n42\r?\n", plain)
-      assert.equal(0, result.status)
-    end)
-
-    on_terminal("ends by Ctrl-C at the prompt", function()
-      assert.equal(130, typed({ { "> ", "\\003" } }).status)
-    end)
   end)
 end)

@@ -10,14 +10,16 @@ run.TIMED_OUT = 124 -- the status of a command that hung
 
 local UNSET = "LUA_INIT LUA_INIT_5_4 LUA_PATH LUA_PATH_5_4 LUA_CPATH LUA_CPATH_5_4"
 
-local function read(path)
+--- The contents of a file.
+function run.read(path)
   local file = assert(io.open(path, "rb"))
   local text = file:read("a")
   file:close()
   return text
 end
 
-local function write(path, text)
+--- Make a file of a text.
+function run.write(path, text)
   local file = assert(io.open(path, "wb"))
   file:write(text)
   file:close()
@@ -63,7 +65,8 @@ local function provide(program)
 end
 
 local bins = {}
-local function bin_of(program)
+--- The directory in which a program goes by the name `lua`.
+function run.bin_of(program)
   bins[program] = bins[program] or provide(program)
   return bins[program]
 end
@@ -101,16 +104,17 @@ local function command(case)
   return table.concat(words, " ")
 end
 
-local function write_files(case, directory)
+--- Make the files of a case in a directory.
+function run.write_files(case, directory)
   if case.script then
-    write(directory .. "/t.lua", case.script)
+    run.write(directory .. "/t.lua", case.script)
   end
   for name, text in pairs(case.files or {}) do
     local parent = name:match("^(.*)/")
     if parent then
       assert(sh(("mkdir -p %s/%s"):format(directory, parent)) == 0)
     end
-    write(directory .. "/" .. name, text)
+    run.write(directory .. "/" .. name, text)
   end
 end
 
@@ -122,12 +126,16 @@ end
 -- @treturn table stdout, stderr, status (128 + n for signal n)
 function run.program(program, case)
   local directory, streams = run.directory(), run.directory()
-  write_files(case, directory)
-  write(streams .. "/in", case.stdin or "")
+  run.write_files(case, directory)
+  run.write(streams .. "/in", case.stdin or "")
   local status = sh(("%s; cd %s && timeout %d %s <%s/in >%s/out 2>%s/err"):format(
-    exports(case, bin_of(program)), directory, case.seconds or SECONDS, command(case), streams,
+    exports(case, run.bin_of(program)), directory, case.seconds or SECONDS, command(case), streams,
     streams, streams))
-  return { stdout = read(streams .. "/out"), stderr = read(streams .. "/err"), status = status }
+  return {
+    stdout = run.read(streams .. "/out"),
+    stderr = run.read(streams .. "/err"),
+    status = status,
+  }
 end
 
 return run
