@@ -25,6 +25,8 @@ static const int numbers[KEYS] = {[INTERRUPT] = SIGINT, [SUSPEND] = SIGTSTP};
 
 static struct runtime *_Atomic owner; /* a process has one SIGINT */
 static atomic_int pressed[KEYS];
+static double pressed_at[KEYS]; /* seconds of the clock; the handler's own */
+static const double STUCK_SECONDS = 0.5;
 static int takers[KEYS] = {LUA_NOREF, LUA_NOREF}; /* functions of the host's, in the registry */
 static void (*last_resort)(void);                 /* the host's, before a default action */
 static lua_Hook saved_hook;
@@ -166,11 +168,21 @@ static void arm_hook(lua_State *L) {
               1);
 }
 
+/* Was the key before this one not taken, because whatever runs does not listen? A
+ * host with a prompt gets several in a row from people in a hurry, and from a busy
+ * machine all at once. */
+static bool is_stuck(enum key key) {
+  double now = clock_seconds();
+  if (atomic_exchange(&pressed[key], 1))
+    return !is_taken(key) || now - pressed_at[key] > STUCK_SECONDS;
+  pressed_at[key] = now;
+  return false;
+}
+
 static void on_signal(int number) {
   struct runtime *rt = owner;
   int kept = errno;
-  if (!rt || atomic_exchange(&pressed[number == SIGTSTP ? SUSPEND : INTERRUPT], 1)) {
-    /* The one before was not taken yet: whatever runs does not listen. */
+  if (!rt || is_stuck(number == SIGTSTP ? SUSPEND : INTERRUPT)) {
     if (last_resort)
       last_resort();
     signal(number, SIG_DFL);
