@@ -180,14 +180,13 @@ describe("the edited line", function()
         if cursor > 0 then table.remove(line, cursor) end
         cursor = math.max(0, cursor - 1)
       end },
-      { "C-u", function()
-        for _ = 1, cursor do table.remove(line, 1) end
-        cursor = 0
-      end },
+      { "C-u", function() line, cursor = {}, 0 end },
     }
     local function edit()
       local choice = keys[math.random(12)]
       if choice and (choice[1] ~= "C-u" or #line > 100) then
+        -- libedit's C-u takes the whole line, readline's what is before the cursor.
+        if choice[1] == "C-u" then t:key("C-e") end
         t:key(choice[1])
         choice[2]()
         return
