@@ -357,12 +357,15 @@ bench-scaling: all ## measure from 10 to 1,000,000 greenlets; draw docs/scaling.
 
 DOC_DIR = $(DESTDIR)$(PREFIX)/share/doc/greenlua
 MAN_DIR = $(DESTDIR)$(PREFIX)/share/man/man1
+GDB_DIR = $(DESTDIR)$(PREFIX)/share/greenlua
 
 .PHONY: install
 install: all ## install below $(PREFIX), or $(DESTDIR)$(PREFIX)
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/lua/5.4 $(DOC_DIR)/manual $(MAN_DIR)
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/lua/5.4 $(DOC_DIR)/manual \
+	  $(MAN_DIR) $(GDB_DIR)
 	install -m 755 $(BUILD)/greenlua $(DESTDIR)$(PREFIX)/bin/greenlua
 	install -m 644 $(BUILD)/greenlet.so $(DESTDIR)$(PREFIX)/lib/lua/5.4/greenlet.so
+	install -m 644 scripts/gdb/greenlua-gdb.py $(GDB_DIR)
 	install -m 644 README.md LICENSE $(wildcard docs/*.md docs/*.svg) $(DOC_DIR)
 	install -m 644 $(wildcard docs/manual/*.md) $(DOC_DIR)/manual
 	install -m 644 docs/greenlua.1 $(MAN_DIR)
@@ -371,7 +374,7 @@ install: all ## install below $(PREFIX), or $(DESTDIR)$(PREFIX)
 uninstall: ## remove what install put there
 	rm -f $(DESTDIR)$(PREFIX)/bin/greenlua $(DESTDIR)$(PREFIX)/lib/lua/5.4/greenlet.so
 	rm -f $(MAN_DIR)/greenlua.1
-	rm -rf $(DOC_DIR)
+	rm -rf $(DOC_DIR) $(GDB_DIR)
 
 .PHONY: help
 help: ## say this
