@@ -291,12 +291,20 @@ aarch64-lua: aarch64 ## run the Lua specs in the emulator, which has no stock Lu
 	@chmod +x $(EMULATED)
 	GREENLUA=$(EMULATED) $(BUSTED) --lua=$(EMULATED) --exclude-tags=stock,memory $(INSIDE_SPECS)
 
+# Fetched from GitHub and Debian for the run. What cannot be fetched is not run.
+REAL = $(BUILD)/real
+.PHONY: real-programs
+real-programs: $(BUILD)/packages-real all ## run suites of Lua, lpeg, Penlight, busted, luacheck as lua5.4 does
+	@if scripts/real/fetch $(REAL); then $(LUA) scripts/real/run.lua $(BUILD)/greenlua $(REAL); \
+	else echo "real-programs: not run, since their suites cannot be fetched"; fi
+
 .PHONY: check
 check: $(BUILD)/packages-check ## all of the above but the longest, warnings being errors
 	$(MAKE) CI=true BUILD=$(BUILD)/ci test
 	$(MAKE) CI=true BUILD=$(BUILD)/ci SLOTS="1 2 4" slots
 	$(MAKE) layers clang asan asan-lua ubsan valgrind aarch64-lua test-line-edit CI=true
 	$(MAKE) valgrind-lua OUTSIDE_SPECS= CI=true
+	$(MAKE) CI=true BUILD=$(BUILD)/ci real-programs
 
 .PHONY: coverage
 coverage: deps ## which lines of core the C tests run
