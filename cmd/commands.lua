@@ -76,6 +76,8 @@ Whatever is typed is Lua: a statement, or an expression, whose value is shown. G
 meanwhile. _ is the last value, _1 to _9 the last ones, _err the last error.
 ]]
 
+local WIDTH = 96 -- of the help's lines, in columns
+
 local KEYS = [[
 
 Tab completes. Ctrl-C stops an evaluation or drops what is typed. Ctrl-Z, or & at the end of a
@@ -90,8 +92,8 @@ local function overview()
   rows[#rows + 1] = { "??name", "the same as :source name" }
   local lines = cmd.text.columns({ "Commands", "" }, rows)
   local topics = cmd.lookup.topics()
-  local more = #topics > 0 and "\nTopics of :help: " .. table.concat(topics, ", ") .. "." or ""
-  return HEAD .. "\n" .. table.concat(lines, "\n") .. "\n" .. KEYS .. more
+  return HEAD .. "\n" .. table.concat(lines, "\n") .. "\n" .. KEYS .. "\n"
+    .. cmd.text.fold("Topics of :help: " .. table.concat(topics, ", ") .. ".", WIDTH)
 end
 
 list.help = {

@@ -107,4 +107,21 @@ function text.nearest(name, names)
   return best
 end
 
+--- Break a sentence into lines.
+-- @tparam string s words
+-- @tparam number width of a line, in bytes
+-- @treturn string
+function text.fold(s, width)
+  local lines, line = {}, nil
+  for word in s:gmatch("%S+") do
+    if line and #line + 1 + #word > width then
+      lines[#lines + 1] = line
+      line = nil
+    end
+    line = line and line .. " " .. word or word
+  end
+  lines[#lines + 1] = line
+  return table.concat(lines, "\n")
+end
+
 return text
