@@ -199,6 +199,19 @@ layers: ## check that no layer includes one above it
 	  grep -vE '#include *"(cmd/[a-z_]+\.h|lua_binding/binding\.h|lua\.h|lauxlib\.h|lualib\.h)"'
 	@echo "layers: core, lua_binding and cmd include nothing above them"
 
+# Every allocation fails once: of a Lua state, and of core.
+ALLOCATIONS = $(BUILD)/allocations/spec/reliability/allocations
+.PHONY: allocations
+allocations: $(BUILD)/packages-test ## run small scripts in which each allocation fails in turn (FAILURES=n in a row)
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/allocations CFLAGS="-O1 -g" $(ALLOCATIONS)
+	@$(ALLOCATIONS) $(FAILURES:%=-f %) spec/reliability/allocations/*.lua 2>$(BUILD)/allocations/errors
+
+$(BUILD)/spec/reliability/allocations: spec/reliability/allocations.c $(BINDING_OBJ) $(CORE_OBJ)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(LUA_CFLAGS) -D_GNU_SOURCE -o $@ $^ -Wl,--wrap=malloc,--wrap=free \
+	  -Wl,--wrap=calloc,--wrap=realloc,--wrap=posix_memalign,--wrap=mmap,--wrap=mprotect \
+	  $(LUA_LIBS) -l:libev.a
+
 ASAN = BUILD=$(BUILD)/asan CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=address"
 .PHONY: asan
 asan: $(BUILD)/packages-test ## run the tests under AddressSanitizer
@@ -302,7 +315,7 @@ real-programs: $(BUILD)/packages-real all ## run suites of Lua, lpeg, Penlight, 
 check: $(BUILD)/packages-check ## all of the above but the longest, warnings being errors
 	$(MAKE) CI=true BUILD=$(BUILD)/ci test
 	$(MAKE) CI=true BUILD=$(BUILD)/ci SLOTS="1 2 4" slots
-	$(MAKE) layers clang asan asan-lua ubsan valgrind aarch64-lua test-line-edit CI=true
+	$(MAKE) layers allocations clang asan asan-lua ubsan valgrind aarch64-lua test-line-edit CI=true
 	$(MAKE) valgrind-lua OUTSIDE_SPECS= CI=true
 	$(MAKE) CI=true BUILD=$(BUILD)/ci real-programs
 

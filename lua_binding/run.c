@@ -89,31 +89,6 @@ COLD static void drop_arguments(struct pair *pair, lua_State *L) {
   pair->handle->packed_run = false;
 }
 
-static void ended_well(struct pair *pair, lua_State *L) {
-  struct handle *handle = pair->handle;
-  int count = lua_gettop(L);
-  if (count > LUA_MINSTACK / 2 && !lua_checkstack(L, 4))
-    lua_settop(L, count = 0);
-  if (handle->packed_run)
-    drop_arguments(pair, L);
-  if (handle->raw) {
-    ended_raw(pair, L);
-  } else if (count == 1) {
-    l_push_handle(L, pair);
-    lua_insert(L, 1);
-    l_set_result(L, handle, 1);
-  } else if (count > 1) {
-    lua_pushcfunction(L, l_keep_values);
-    lua_insert(L, 1);
-    l_push_handle(L, pair);
-    lua_insert(L, 2);
-    if (lua_pcall(L, count + 1, 0, 0) != LUA_OK)
-      lua_pop(L, 1);
-  }
-  if (count > 0)
-    lua_settop(L, 0);
-}
-
 /* (error) -> light box: for the parent of a raw greenlet. */
 static int box_error(lua_State *L) {
   l_instantiate(L);
@@ -145,9 +120,45 @@ static void failed_well(struct pair *pair, lua_State *L, int traceback) {
   l_push_handle(L, pair);
   lua_insert(L, 3);
   lua_rawgeti(L, LUA_REGISTRYINDEX, traceback);
-  pair->handle->failed = true; /* should the record fail for want of memory */
-  if (lua_pcall(L, 4, 0, 0) != LUA_OK)
-    lua_pop(L, 1);
+  pair->handle->failed = true;
+  if (lua_pcall(L, 4, 0, 0) == LUA_OK)
+    return;
+  l_push_handle(L, pair); /* the record failed for want of memory: that is what is left */
+  lua_insert(L, -2);
+  lua_setiuservalue(L, -2, UV_RESULT);
+  lua_pop(L, 1);
+}
+
+/* It went well, and there is no memory to keep the values. */
+COLD static void lost_values(struct pair *pair, lua_State *L) {
+  lua_settop(L, 0);
+  lua_pushliteral(L, "not enough memory"); /* Lua has this string since it started */
+  failed_well(pair, L, LUA_REFNIL);
+}
+
+static void ended_well(struct pair *pair, lua_State *L) {
+  struct handle *handle = pair->handle;
+  int count = lua_gettop(L);
+  if (handle->packed_run && lua_checkstack(L, 4))
+    drop_arguments(pair, L);
+  if (handle->raw) {
+    ended_raw(pair, L);
+  } else if (count == 1) {
+    l_push_handle(L, pair);
+    lua_insert(L, 1);
+    l_set_result(L, handle, 1);
+  } else if (count > 1 && !lua_checkstack(L, 4)) {
+    lost_values(pair, L);
+  } else if (count > 1) {
+    lua_pushcfunction(L, l_keep_values);
+    lua_insert(L, 1);
+    l_push_handle(L, pair);
+    lua_insert(L, 2);
+    if (lua_pcall(L, count + 1, 0, 0) != LUA_OK)
+      lost_values(pair, L);
+  }
+  if (count > 0)
+    lua_settop(L, 0);
 }
 
 /* Did the error leave a debug hook? Then the thread keeps hooks off for good

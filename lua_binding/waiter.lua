@@ -36,8 +36,10 @@ Waiter.__index = Waiter
 function waiter.new(objects, timeout)
   local self = setmetatable({
     objects = table.move(objects, 1, #objects, 1, {}),
-    first = 1, last = 0, ready = {}, what = waiter.describe(objects), timeout = timeout,
+    first = 1, last = 0, ready = table.move(objects, 1, #objects, 1, {}), what = waiter.describe(objects), timeout = timeout,
   }, Waiter)
+  -- Runs in the hub, where an error would be lost, and with it the wake-up: there is
+  -- room in `ready` from the start.
   self.notify = function(object)
     self.last = self.last + 1
     self.ready[self.last] = object
@@ -88,7 +90,7 @@ function Waiter:next()
     end
   end
   local object = self.ready[self.first]
-  self.ready[self.first] = nil
+  self.ready[self.first] = false
   self.first = self.first + 1
   return object
 end
