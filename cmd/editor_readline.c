@@ -14,6 +14,8 @@
 #include "cmd/line.h"
 #include "cmd/terminal.h"
 
+enum { PREFIX = 0x18 /* Ctrl-X */, END_OF_SEARCH = 0x1b /* Escape */ };
+
 /* What is used of the library, by the names without rl_. */
 #define SYMBOLS(X)                                                                       \
   X(callback_handler_install) X(callback_handler_remove) X(callback_read_char)           \
@@ -23,7 +25,7 @@
   X(bind_keyseq_in_map) X(function_of_keyseq) X(catch_signals) X(catch_sigwinch)         \
   X(prep_term_function) X(deprep_term_function) X(line_buffer) X(point) X(end)           \
   X(instream) X(outstream) X(getc_function) X(input_available_hook)                      \
-  X(redisplay_function) X(display_prompt) X(erase_empty_line) X(bracketed_paste_begin)
+  X(readline_state) X(redisplay_function) X(display_prompt) X(erase_empty_line) X(bracketed_paste_begin)
 
 static struct {
 #define SYMBOL(name) __typeof__(&rl_##name) name;
@@ -58,9 +60,11 @@ static bool load(void) {
 
 /* ---- What it calls ---- */
 
+/* In an incremental search the library (8.2) crashes at the key that follows a prefix. */
 static int get_key(FILE *stream) {
+  int key = edit_read_key();
   (void)stream;
-  return edit_read_key();
+  return key == PREFIX && (*rl.readline_state & RL_STATE_ISEARCH) ? END_OF_SEARCH : key;
 }
 
 static int key_is_there(void) {
