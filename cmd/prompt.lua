@@ -150,12 +150,11 @@ local function read_on()
   return false
 end
 
--- The text of a global of any type, or its default.
+-- The text of a global, or its default. A __tostring is limited: Ctrl-C could not end it here.
 local function setting(name, default)
   local value = rawget(_G, name)
-  if value == nil then return default end
-  local ok, text = pcall(tostring, value)
-  return ok and text or default
+  if type(value) == "string" or type(value) == "number" then return tostring(value) end
+  return cmd.scalars.own_text(value) or default
 end
 
 --- Read a text of one or several lines.
