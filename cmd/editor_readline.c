@@ -60,10 +60,17 @@ static bool load(void) {
 
 /* ---- What it calls ---- */
 
-/* In an incremental search the library (8.2) crashes at the key that follows a prefix. */
+static const char paste_end[] = "\033[201~";
+static bool pasting;
+static int cut; /* how much of that was made up */
+
+/* In an incremental search the library (8.2) crashes at the key that follows a prefix. And it
+ * reads past the text of a paste that ends without its bracket. */
 static int get_key(FILE *stream) {
-  int key = edit_read_key();
   (void)stream;
+  int key = cut ? -1 : edit_read_key();
+  if (key < 0 && pasting)
+    return paste_end[cut++];
   return key == PREFIX && (*rl.readline_state & RL_STATE_ISEARCH) ? END_OF_SEARCH : key;
 }
 
@@ -99,7 +106,10 @@ static int on_down(int count, int key) {
 }
 
 static int on_paste(int count, int key) {
+  pasting = true;
   int result = rl.bracketed_paste_begin(count, key);
+  pasting = false;
+  cut = 0;
   edit_on_paste();
   return result;
 }

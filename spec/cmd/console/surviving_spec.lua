@@ -35,6 +35,14 @@ describe("the prompt", function()
     assert.equal("3", t:ask("1 + 2"))
   end)
 
+  terminal.it("takes Ctrl-C in the middle of a paste", function()
+    local t = terminal.prompt()
+    t:type("\27[200~unfinished")
+    t:key("C-c")
+    t:wait_for_prompt()
+    assert.equal("2", t:ask("1 + 1"))
+  end)
+
   -- What runs looks at no key while it is in C: the second press ended the program.
   terminal.it("takes a double Ctrl-C for one", function()
     local t = terminal.prompt { shell = "mkfifo fifo && exec lua" }
