@@ -105,8 +105,8 @@ int binding_exit_status(lua_State *L, int idx);
  * in the hub (both arguments are nil and 0 then), or in the middle of what a greenlet
  * does, `running`, which has not given way for that many seconds; it must not wait,
  * and its errors are dropped. Then that greenlet gives way, and so gets what f has
- * killed it with. If a signal comes and the one before was not taken, since whatever
- * runs is not Lua, it has its default action at once. Stopped processes should call this
+ * killed it with. If a signal comes and one before it was not taken for 0.2 s, since
+ * whatever runs is not Lua, it has its default action at once. Stopped processes should call this
  * again when they go on.
  */
 int binding_attend(lua_State *L);

@@ -23,10 +23,12 @@ enum key { INTERRUPT, SUSPEND, KEYS };
 
 static const int numbers[KEYS] = {[INTERRUPT] = SIGINT, [SUSPEND] = SIGTSTP};
 
+/* After which one that was not taken never will be: keys repeat, and machines are busy. */
+static const double DEAF_SECONDS = 0.2;
+
 static struct runtime *_Atomic owner; /* a process has one SIGINT */
 static atomic_int pressed[KEYS];
-static double pressed_at[KEYS]; /* seconds of the clock; the handler's own */
-static const double STUCK_SECONDS = 0.5;
+static double pressed_at[KEYS];       /* seconds; the signal handler's alone */
 static int takers[KEYS] = {LUA_NOREF, LUA_NOREF}; /* functions of the host's, in the registry */
 static void (*last_resort)(void);                 /* the host's, before a default action */
 static lua_Hook saved_hook;
@@ -168,32 +170,35 @@ static void arm_hook(lua_State *L) {
               1);
 }
 
-/* Was the key before this one not taken, because whatever runs does not listen? A
- * host with a prompt gets several in a row from people in a hurry, and from a busy
- * machine all at once. */
-static bool is_stuck(enum key key) {
-  double now = clock_seconds();
-  if (atomic_exchange(&pressed[key], 1))
-    return !is_taken(key) || now - pressed_at[key] > STUCK_SECONDS;
-  pressed_at[key] = now;
-  return false;
+static void act_by_default(int number) {
+  if (last_resort)
+    last_resort();
+  signal(number, SIG_DFL);
+  raise(number);
 }
 
-static void on_signal(int number) {
-  struct runtime *rt = owner;
-  int kept = errno;
-  if (!rt || is_stuck(number == SIGTSTP ? SUSPEND : INTERRUPT)) {
-    if (last_resort)
-      last_resort();
-    signal(number, SIG_DFL);
-    raise(number);
+static void press(struct runtime *rt, enum key key) {
+  double now = clock_seconds();
+  if (atomic_exchange(&pressed[key], 1)) {
+    if (now - pressed_at[key] >= DEAF_SECONDS) /* whatever runs does not listen */
+      act_by_default(numbers[key]);
     return;
   }
+  pressed_at[key] = now;
   arm_hook(rt->L);
   watcher_send(&rt->interrupt);
   /* Should what runs give way to another before its hook is called, the hub is next. */
   rt->hub.batch_left = 0;
   rt->hub.batch_end = 0;
+}
+
+static void on_signal(int number) {
+  struct runtime *rt = owner;
+  int kept = errno;
+  if (rt)
+    press(rt, number == SIGTSTP ? SUSPEND : INTERRUPT);
+  else
+    act_by_default(number);
   errno = kept;
 }
 

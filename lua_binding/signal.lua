@@ -1,8 +1,8 @@
 --- Functions that are called at a signal, and Ctrl-C.
 -- Ctrl-C raises KeyboardInterrupt in the main greenlet: where it waits, or in the middle of what it
 -- computes; if another greenlet computes, that one gives way. `pcall` does not stop it. A second
--- Ctrl-C before the first has been raised, because a C function keeps running, ends the process at
--- once. A handler for INT takes the place of all this, until its `cancel`.
+-- Ctrl-C, 0.2 s after one that was not raised because a C function keeps running, ends the process
+-- at once. A handler for INT takes the place of all this, until its `cancel`.
 --
 -- ```lua
 -- local handler = greenlet.signal("USR1", function(text) print(text) end, "got it")

@@ -128,6 +128,12 @@ end)
 local function interrupted(body)
   return helper.run([[
     function interrupt() ]] .. interrupt .. [[ end
+    -- A script for sh, during all of which we are in a C function: that sends the line.
+    function in_c(script)
+      local pipe = io.popen("read line; " .. script, "w")
+      pipe:write("\n")
+      pipe:close()
+    end
     function closer(text)
       return setmetatable({}, { __close = function(_, err) print(text, err) end })
     end
@@ -189,6 +195,26 @@ describe("KeyboardInterrupt", function()
     ]]
     assert.equal(130, status)
     assert.matches("spawned\tGreenletExit", out)
+  end)
+
+  it("may come several times at once: a key that is held down repeats", function()
+    local out, err, status = interrupted [[
+      print(greenlet.pcall(function()
+        in_c("for i in 1 2 3; do kill -INT $PPID; done")
+        greenlet.sleep(10)
+      end))
+    ]]
+    assert.equal("", err)
+    assert.equal("false\tKeyboardInterrupt\n", out)
+    assert.equal(0, status)
+  end)
+
+  it("ends a program in a C function that keeps running, the second time", function()
+    local out = interrupted [[
+      local guard <close> = closer("not closed")
+      in_c("while kill -INT $PPID; do sleep 0.05; done")
+    ]]
+    assert.equal("", out)
   end)
 
   it("gives way to a handler for INT", function()
