@@ -101,6 +101,8 @@ static int l_runtime_gc(lua_State *L) {
   rt->started = false;
   rt->track_tree = false; /* later finalizers may spawn */
   free_pairs(rt);
+  l_detach_notice(&rt->main_pair);
+  l_detach_notice(&rt->hub_pair);
   l_trail_term(&rt->trail);
   l_owners_term(&rt->owners);
   hub_term(&rt->hub);
