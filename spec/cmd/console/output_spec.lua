@@ -150,9 +150,8 @@ describe("output of other greenlets", function()
 
   terminal.it("without a newline is neither lost nor overwritten", function()
     local t = terminal.prompt()
-    t:ask(background("greenlet.sleep(0.05) io.write('half') "
-      .. "while not io.open('go') do greenlet.sleep(0.01) end "
-      .. "io.write(' and half\\n') print('whole')"))
+    t:ask(background("io.write('half') while not io.open('go') do greenlet.sleep(0.01) end "
+      .. "io.write(' and half\\n') greenlet.sleep(0.1) print('whole')"))
     t:type("'typed")
     t:wait_for("\nhalf\n> 'typed$")
     run.write(t.directory .. "/go", "")
