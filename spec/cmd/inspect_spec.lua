@@ -247,14 +247,15 @@ describe("cmd.inspect", function()
   describe("of greenlet's values", function()
     it("tells a greenlet's state, without taking anything from it", function()
       local output = shown([[
-        local g = greenlet.spawn(greenlet.sleep, 0.001)
+        local g = greenlet.spawn(greenlet.sleep, 1000)
         local named = greenlet.spawn(function() return 5 end)
         named.name = "bob\27"
         greenlet.get_hub().exception_stream = false
         local bad = greenlet.spawn(error, "oops", 0)
         greenlet.sleep(0)
         show(g) show { named } show(bad) show(greenlet.getcurrent())
-        show(greenlet.get_hub())]], 1)
+        show(greenlet.get_hub())
+        g:kill()]], 1)
       local lines = {}
       for line in output:gmatch "[^\n]+" do lines[#lines + 1] = line end
       assert.matches("^<Greenlet at ADDRESS: function .*>; waits for .*sleep", lines[1])
