@@ -269,7 +269,7 @@ add {
   { "-i: after a script", script = "x = 1 print('script', ...)",
     shell = "echo 'print(x)' | lua -i t.lua a" },
   { "-i: after a script that fails", script = "error('x')",
-    shell = "echo 'print(x)' | lua -i t.lua" },
+    shell = "lua -i t.lua", stdin = "print(x)\n" },
   { "-i: with -e and -l", args = { "-i", "-e", "x = 1", "-l", "s=string" },
     stdin = "x\ns.rep('a', 3)\n" },
   { "-i: -v prints one banner", args = { "-v", "-i" }, stdin = "" },
