@@ -33,6 +33,7 @@ static int run(lua_State *L) {
                                        {"on_suspend", on_suspend},
                                        {"slice", binding_slice},
                                        {"quiet", binding_quiet},
+                                       {"watch_aside", binding_watch_aside},
                                        {NULL, NULL}};
   parts_push(L);
   luaL_setfuncs(L, functions, 0);

@@ -11,6 +11,7 @@ local main, hub = greenlet.getcurrent(), greenlet.get_hub()
 
 local SIGWINCH = 28
 local STARVED = 0.2 -- seconds without giving way after which Ctrl-C at the prompt ends a greenlet
+local WATCHED = 0.1 -- seconds without giving way after which a greenlet is reported, by default
 local MOST_LISTED = 20 -- greenlets that Ctrl-D lists
 
 local console = {
@@ -156,15 +157,25 @@ local function start()
   edit.fresh_row() -- what a script has written need not end in a newline
 end
 
+-- Main may take its time: that is the prompt, who types knows why.
+local function start_watchdog()
+  cmd.watch_aside(true)
+  if not cmd.watchdog_is_set and greenlet.config.watchdog == 0 then
+    greenlet.config.watchdog = WATCHED
+  end
+end
+
 --- What the first prompt need not wait for, but whoever waits for keys.
 function console.start_to_wait()
   async = hub.loop:async(false)
   console.size_watcher = hub.loop:signal(SIGWINCH, false)
   console.size_watcher:start(on_resize)
   display.start(console.wake)
+  start_watchdog()
 end
 
 local function finish()
+  cmd.watch_aside(false)
   console.size_watcher:close()
   async:close()
   display.stop()

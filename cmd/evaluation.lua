@@ -92,7 +92,7 @@ local function make_job(g, text)
   evaluation.jobs = evaluation.jobs + 1
   local job = { greenlet = g, text = text, number = evaluation.jobs }
   console.jobs[job.number] = g
-  g.name = "job " .. job.number
+  g.name, g.text = "job " .. job.number, text
   cmd.slice(g)
   console:print(("[%d] %s"):format(job.number, title(job)))
   g:rawlink(function()

@@ -86,6 +86,8 @@ static int prepare(lua_State *L) {
   install_binding(L);
   apply_settings(L, options);
   parts_push(L);
+  lua_pushboolean(L, options->watchdog || getenv("GREENLUA_WATCHDOG"));
+  lua_setfield(L, -2, "watchdog_is_set"); /* else the console chooses */
   lua_pop(L, 1);
   lua_gc(L, LUA_GCRESTART);
   lua_gc(L, LUA_GCGEN, 0, 0);

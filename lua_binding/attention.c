@@ -119,6 +119,11 @@ static void set_hook(lua_State *L) {
   lua_sethook(L, on_hook, LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);
 }
 
+void l_unhook(lua_State *L) {
+  if (lua_gethook(L) == on_hook)
+    lua_sethook(L, saved_hook, saved_mask, saved_count);
+}
+
 void l_want(struct runtime *rt, unsigned what) {
   atomic_fetch_or(&wanted, what);
   set_hook(rt->L);
@@ -217,6 +222,8 @@ static void take(int number, void (*handler)(int, siginfo_t *, void *)) {
   action.sa_flags = SA_RESTART | SA_SIGINFO;
   sigaddset(&action.sa_mask, SIGUSR1);
   sigaddset(&action.sa_mask, SIGURG);
+  sigaddset(&action.sa_mask, SIGINT); /* whose handlers set a hook as well */
+  sigaddset(&action.sa_mask, SIGTSTP);
   sigaction(number, &action, NULL);
 }
 

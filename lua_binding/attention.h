@@ -39,6 +39,10 @@ void l_serve(lua_State *L, struct runtime *rt);
 void l_listen(struct runtime *rt, bool on);
 bool l_listens(const struct runtime *rt);
 
+/* Put back the hook that ours has replaced on the thread, if it has: what is wanted is
+ * served elsewhere, by whoever has called this. May be called in signal handlers. */
+void l_unhook(lua_State *L);
+
 /* Take SIGURG for the watchdog alone. */
 void l_take_ticks(struct runtime *rt);
 

@@ -121,6 +121,13 @@ void binding_last_resort(void (*f)(void));
  */
 int binding_slice(lua_State *L);
 
+/*
+ * A lua_CFunction (boolean): is the main greenlet the host's, which may take its time, and
+ * the terminal not always free for reports? Then the watchdog lets main alone, and a C
+ * function return before it reports whoever has called that.
+ */
+int binding_watch_aside(lua_State *L);
+
 /* A lua_CFunction (g): the failure of this greenlet is the caller's business: it is
  * neither reported nor counted. */
 int binding_quiet(lua_State *L);

@@ -161,6 +161,7 @@ static void on_async(struct watcher *watcher, int events) {
 }
 
 static void arm_hook(lua_State *L) {
+  l_unhook(L);
   if (lua_gethook(L) != l_on_interrupt_hook) {
     saved_hook = lua_gethook(L);
     saved_mask = lua_gethookmask(L);
@@ -210,7 +211,8 @@ static void install(enum key key) {
   memset(&action, 0, sizeof action);
   action.sa_handler = on_signal;
   action.sa_flags = SA_RESTART;
-  sigemptyset(&action.sa_mask);
+  sigaddset(&action.sa_mask, SIGUSR1); /* whose handlers set a hook as well */
+  sigaddset(&action.sa_mask, SIGURG);
   sigaction(numbers[key], &action, NULL);
 }
 
@@ -254,6 +256,7 @@ static void on_count(lua_State *L, lua_Debug *ar) {
 }
 
 static void slice(lua_State *thread) {
+  l_unhook(thread);
   if (lua_gethook(thread) == l_on_interrupt_hook) {
     saved_hook = on_count;
     saved_mask = LUA_MASKCOUNT;

@@ -32,7 +32,7 @@
 --   switch; default false
 -- @tfield boolean greenlet.config.dump print what all greenlets do at SIGUSR1; default true
 -- @tfield number greenlet.config.watchdog report a greenlet that does not give way for so many
---   seconds, 0.01 to 86400; default 0: never
+--   seconds, 0.01 to 86400; default 0: never, but 0.1 at the prompt of a terminal
 -- @tfield boolean greenlet.config.why_alive tell what keeps the program running after its last
 --   line; default false
 -- @tfield string greenlet.config.leaks tell which greenlets are blocked for ever at the end: `warn`,

@@ -5,6 +5,7 @@
 
 #include "core/clock.h"
 #include "lua_binding/attention.h"
+#include "lua_binding/binding.h"
 #include "lua_binding/stuck.h"
 #include "lua_binding/ticker.h"
 
@@ -20,6 +21,7 @@ static struct {
   struct watcher before, after; /* the loop polls in between */
   bool asleep;                /* it does now */
   bool stopped;               /* the ticker, since it does */
+  bool aside;                 /* binding_watch_aside */
   /* The episode: what was seen at its first tick. */
   const struct greenlet *current;
   unsigned batch_left, iteration;
@@ -72,14 +74,14 @@ void l_watchdog_tick(struct runtime *rt) {
     dog.stopped = ticker_set(&dog.ticker, 0, 0);
     return;
   }
-  if (!same_episode(hub)) {
+  if (!same_episode(hub) || (dog.aside && hub->current == &hub->main)) {
     begin_episode(hub);
   } else if (dog.told || clock_seconds() - dog.since < dog.limit) {
     return;
   } else if (!dog.asked) {
     dog.asked = true;
     l_want(rt, WANT_WATCHDOG);
-  } else if (l_wanted(WANT_WATCHDOG)) {
+  } else if (!dog.aside && l_wanted(WANT_WATCHDOG)) {
     tell_stuck(rt);
   }
 }
@@ -168,6 +170,11 @@ const char *l_set_watchdog(struct runtime *rt, double seconds) {
 
 double l_get_watchdog(const struct runtime *rt) {
   return dog.rt == rt ? dog.limit : 0;
+}
+
+int binding_watch_aside(lua_State *L) {
+  dog.aside = lua_toboolean(L, 1);
+  return 0;
 }
 
 void l_watchdog_forked(void) {
