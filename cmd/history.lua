@@ -34,13 +34,19 @@ local function escape(text) return (text:gsub("[\\\n\r\0]", ESCAPES)) end
 -- An escape that is none stays as it is.
 local function unescape(line) return (line:gsub("\\(.)", CHARACTERS)) end
 
--- The lines of a file's text, without empty ones and repetitions. What is before the
--- first line's end is no whole line if the text is but the end of the file.
-local function lines(text)
+-- Where the first whole line begins: the text may be but the end of the file.
+local function first_line(text)
+  return #text == MOST_BYTES and (text:find("\n", 1, true) or #text) + 1 or 1
+end
+
+-- The lines of a file's text, without empty ones and repetitions.
+local function lines(text, pause)
   local list = {}
-  if #text == MOST_BYTES then text = text:match("\n(.*)") or "" end
-  for line in text:gmatch("[^\n]+") do
-    if line ~= list[#list] then list[#list + 1] = line end
+  for line in text:gmatch("[^\n]+", first_line(text)) do
+    if line ~= list[#list] then
+      list[#list + 1] = line
+      pause()
+    end
   end
   return list
 end
@@ -49,10 +55,12 @@ local function newest(list, count)
   return table.move(list, math.max(1, #list - count + 1), #list, 1, {})
 end
 
+-- The newest entries as a text; nil if there are no others. Nobody else runs meanwhile.
 local function trim(text)
-  local list = lines(text)
-  if #list <= MOST and #text < MOST_BYTES then return nil end
-  return table.concat(newest(list, MOST), "\n") .. "\n"
+  local start, _, count = first_line(text), text:gsub("\n", "\n")
+  if count <= MOST and #text < MOST_BYTES then return nil end
+  for _ = 1, count - MOST do start = text:find("\n", start, true) + 1 end
+  return text:sub(start)
 end
 
 -- Errors are told once: the prompt goes on.
@@ -64,26 +72,30 @@ local function guarded(f, ...)
   return nil, ("history is not saved: %s"):format(tostring(ok and message or result))
 end
 
-local function read(path)
+local function read(path, pause)
   local text, message, code = cmd.files.read(path, MOST_BYTES)
   if not text and code == 2 then return {} end -- ENOENT: the first session
   if not text then return nil, message end
-  local list = lines(text)
+  local list = lines(text, pause)
   if #list > MOST or #text == MOST_BYTES then
     list = newest(list, MOST)
     cmd.files.rewrite(path, MOST_BYTES, trim)
   end
-  for i, line in ipairs(list) do list[i] = unescape(line) end
+  for i, line in ipairs(list) do
+    list[i] = unescape(line)
+    pause()
+  end
   return list
 end
 
 --- The entries of all sessions so far.
+-- @tparam[opt] function pause is called after each step, of some microseconds: others may run
 -- @return a list of strings, oldest first, at most history.MOST
 -- @return nil, or a message, once, if the file cannot be read
-function history.load()
+function history.load(pause)
   local path = history.path()
   if not path then return {} end
-  local list, message = guarded(read, path)
+  local list, message = guarded(read, path, pause or function() end)
   list = list or {}
   last = list[#list]
   return list, message

@@ -4,25 +4,38 @@ local cmd = ...
 local greenlet = require "greenlet"
 local edit, output, terminal = cmd.edit, cmd.output, cmd.terminal
 local console, display = cmd.console, cmd.display
-local pcall = greenlet.pcall
+local pcall, clock = greenlet.pcall, os.clock
 local loop = greenlet.get_hub().loop
 
 local MOST_CANDIDATES = 200 -- of a completion, that are shown
+local LONGEST_TURN = 0.001 -- seconds without giving way, while history is loaded
 local LEAVE = "To leave, type Ctrl-D or :quit"
 
 local prompt = {}
 
 -- ---- History ----
 
+-- A function that lets others run whenever it has been called for that long.
+local function pauses(seconds)
+  local last = clock()
+  return function()
+    if clock() - last < seconds then return end
+    pcall(greenlet.sleep, 0)
+    last = clock()
+  end
+end
+
 -- At the first key: who types nothing does not wait for it.
 local function load_history()
   if prompt.last then return end
   prompt.last = ""
-  local list, message = cmd.history.load()
+  local pause = pauses(LONGEST_TURN)
+  local list, message = cmd.history.load(pause)
   if message then console:print(message) end
   for _, text in ipairs(list) do
     edit.remember(text)
     prompt.last = text
+    pause()
   end
 end
 

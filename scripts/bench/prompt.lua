@@ -5,7 +5,7 @@
 -- turns: the starts one by one, the greenlets that sleep 10 ms at a time (lateness.lua) by 100
 -- sleeps: in a program without a prompt, behind a prompt at which nobody types, and behind one at
 -- which somebody types 20 keys a second: names that the Tab key completes, mistakes, statements,
--- expressions whose values are shown.
+-- expressions whose values are shown. History has as many entries as it keeps.
 --
 -- Usage: greenlua prompt.lua [--runs N] [--quick] [--write]     (without lua5.4: no ratio)
 --   --runs N  how many rounds (10), each of 50 starts and of 100 sleeps of each kind
@@ -18,6 +18,7 @@ local report = dofile(directory .. "report.lua")
 
 local DOCUMENT = directory .. "../../docs/performance.md"
 local STOCK = "lua5.4"
+local ENTRIES = 10000 -- of the history
 local PAUSE_MS, NEVER_MS = 50, 1000000 -- between two keys
 local KEYS = "squares = {}\rfor i = 1, 10 do squares[i] = i * i end\rsquares\r"
   .. "print(string.for\t('%d', 42))\r'mistak\127\127\127take'\rtable.concat(squares, ', ')\r"
@@ -60,6 +61,13 @@ local function run(...)
     table.concat({ ... }, " "))))
 end
 
+local function write_history()
+  assert(report.capture("mkdir " .. work .. "/greenlua"))
+  local file <close> = assert(io.open(work .. "/greenlua/history", "w"))
+  local entry = "squares = {} for i = 1, %d do squares[i] = i * i end\n"
+  for i = 1, ENTRIES do file:write(entry:format(i)) end
+end
+
 local has_stock = report.capture(STOCK .. " -v 2>/dev/null")
 
 --- Add the times of a round of starts, in microseconds.
@@ -87,6 +95,7 @@ local times = { ours = {}, stock = {}, ratio = {} }
 local late = { alone = {}, idle = {}, typing = {} }
 local host = report.host(greenlet._VERSION .. (has_stock and ", " .. has_stock:match("^Lua %S+")
   or ""))
+write_history()
 for _ = 1, options.runs do
   start(times)
   sleep(late.alone, "")
