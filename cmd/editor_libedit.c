@@ -178,6 +178,7 @@ static void bind_keys(void) {
   bind("\033[1~", "ed-move-to-beg", NULL);
   bind("\033[F", "ed-move-to-end", NULL);
   bind("\033[4~", "ed-move-to-end", NULL);
+  bind("^U", "vi-kill-line-prev", NULL); /* as in readline; by default it takes all */
   bind("^R", "em-inc-search-prev", NULL);
   bind(paste_begins, "console-paste", on_paste);
   bind("^M", "console-enter", on_enter);
