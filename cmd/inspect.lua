@@ -60,9 +60,11 @@ local function sequence_length(t, most)
   return n
 end
 
--- Private fields of greenlet's objects, and the methods that they keep for speed.
+-- Private fields of greenlet's objects, and the methods that they keep for speed; what the
+-- text of an exception says.
 local function is_hidden(t, key, value)
   local class = scalars.meta_field(t, "__class")
+  if (key == "args" or key == "message") and scalars.is_exception(t) then return true end
   if class then return type(key) == "userdata" or type(value) == "function" end
   return scalars.meta_field(t, "__is_class") and type(key) == "string" and key:sub(1, 2) == "__"
 end

@@ -146,12 +146,18 @@ local function function_text(value, names)
   return ("<function %s%s%s>"):format(name or "", name and place and " " or "", place or "")
 end
 
-local function is_greenlet(value)
+-- Is it an object of the class of that name in `greenlet`, or of one that extends it?
+local function is_a(value, name)
   local all = scalars.meta_field(value, "__ancestors")
   local module = package.loaded.greenlet
-  return type(all) == "table" and type(module) == "table"
-    and (all[rawget(module, "Greenlet")] or all[rawget(module, "greenlet")]) and true or false
+  local class = type(module) == "table" and rawget(module, name)
+  return type(all) == "table" and class and all[class] and true or false
 end
+
+local function is_greenlet(value) return is_a(value, "Greenlet") or is_a(value, "greenlet") end
+
+--- Is it an exception of ours?
+function scalars.is_exception(value) return is_a(value, "BaseException") end
 
 -- What greenlet.util tells of a greenlet, in one line; reads none of its attributes.
 local function greenlet_text(value)
