@@ -7,6 +7,7 @@ local console, display = cmd.console, cmd.display
 local pcall = greenlet.pcall
 
 local RECALLED = 9 -- how many values have names, _1 to _9
+local LONGEST_EXPRESSION = 4096 -- bytes, behind statements that are pasted
 local LONGEST_LINE = 200 -- characters of a value that is shown in one line
 
 local evaluation = {
@@ -55,12 +56,14 @@ local function fail(err, traceback)
   console:print(tostring(failure))
 end
 
--- The lines of a traceback, but for those of the program's own.
+-- The lines of a traceback, but for those of the program's own. What was typed is a chunk,
+-- though it runs as a function.
 local function trim(traceback)
   local lines = {}
   for line in (traceback or ""):gmatch("[^\n]+") do
     if not line:find("^%s*%[greenlet[.%]]") then lines[#lines + 1] = line end
   end
+  lines[#lines] = lines[#lines] and lines[#lines]:gsub("in function <stdin:1>$", "in main chunk")
   return #lines > 1 and table.concat(lines, "\n") or nil
 end
 
@@ -72,7 +75,10 @@ local function title(job) return job.text:gsub("%s+", " ") end
 
 local function tell_end(job)
   local g = job.greenlet
-  local line = ("[%d] %s  %s"):format(job.number, g:successful() and "done" or "failed", title(job))
+  local killed = greenlet.GreenletExit:class_of(g.value)
+  local how = killed and "killed" or g:successful() and "done" or "failed"
+  local line = ("[%d] %s  %s"):format(job.number, how, title(job))
+  if killed then return console:print(line) end
   if not g:successful() then
     console:print(line)
     return fail_with(g)
@@ -158,21 +164,22 @@ local function is_command(text) return text:find("^%s*[:?]") and not text:find("
 -- asked for.
 local function load_block(text)
   local chunk, message, incomplete, background = console.session:load(text, "=stdin")
-  if chunk or incomplete then return chunk, message, background end
-  for before, line in text:gmatch("\n()([^\n]+)") do
+  if chunk then return chunk, nil, background end
+  local from = math.max(1, #text - LONGEST_EXPRESSION)
+  for before, line in text:gmatch("\n()([^\n]+)", from) do
     local rest = text:sub(before)
     if line:find("%S") and load("return " .. rest) then
       local block = console.session:load(text:sub(1, before - 1) .. "return " .. rest, "=stdin")
       if block then return block end
     end
   end
-  return nil, message
+  return nil, message, nil, incomplete
 end
 
 --- Could more lines complete the text?
 function evaluation.is_incomplete(text)
   if is_command(text) or not text:find("%S") then return false end
-  local _, _, incomplete = console.session:load(text, "=stdin")
+  local _, _, _, incomplete = load_block(text)
   return incomplete or false
 end
 
