@@ -79,7 +79,7 @@ lua_State *l_find_place(const struct pair *pair, lua_Debug *ar) {
   lua_State *threads[DEEPEST];
   int count = pair->g->begun ? chain(pair, threads) : 0;
   while (count-- > 0)
-    for (int level = 0; lua_getstack(threads[count], level, ar); level++) {
+    for (int level = 0; level < LEVELS_UP && lua_getstack(threads[count], level, ar); level++) {
       lua_getinfo(threads[count], "Sl", ar);
       if (ar->currentline > 0 && strncmp(ar->short_src, "[greenlet", 9) != 0)
         return threads[count];
@@ -134,11 +134,14 @@ static void push_object_wait(lua_State *L, struct pair *pair) {
   lua_pushstring(L, wait->what ? wait->what : "nothing");
 }
 
-/* Push what the greenlet does: "join of <...>", "sleep", "ready". */
+/* Push what the greenlet does: "join of <...>", "sleep", "ready". What one that runs
+ * has waited for may be gone, and the hub never waits. */
 void l_push_wait(lua_State *L, struct pair *pair) {
   const struct greenlet *g = pair->g;
   const struct wait *wait = &g->wait;
-  if (g->state == GREENLET_NEW)
+  if (g->state == GREENLET_RUNNING || g == &g->hub->self)
+    lua_pushliteral(L, "nothing");
+  else if (g->state == GREENLET_NEW)
     lua_pushliteral(L, "its start");
   else if (g->state == GREENLET_READY && (!g->begun || wait->result >= 0))
     lua_pushliteral(L, "its turn");

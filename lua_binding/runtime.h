@@ -433,6 +433,10 @@ void l_trail_forget(struct runtime *rt);
 void l_trail_open(lua_State *L, struct runtime *rt);
 void l_trail_term(struct trail *trail);
 
+/* So many levels of a stack are looked at to find where or for what a greenlet waits:
+ * it is near the top, and to go from level to level takes quadratic time. */
+enum { LEVELS_UP = 200 };
+
 /* Push the object in whose list the greenlet waits (core/waitlist.h), or has just
  * been woken from: waitable.c. */
 void l_push_waited(lua_State *L, const struct pair *pair);

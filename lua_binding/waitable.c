@@ -87,8 +87,8 @@ void l_push_waited(lua_State *L, const struct pair *pair) {
   lua_State *at = pair == l_current(l_rt(pair)) ? pair->at : l_innermost(pair);
   const void *object = pair->g->wait.object;
   lua_Debug ar;
-  /* While it waits that function is the innermost one. */
-  for (int level = 0; object && lua_getstack(at, level, &ar); level++) {
+  /* While it waits that function is the innermost one, but for those that tell of it. */
+  for (int level = 0; object && level < LEVELS_UP && lua_getstack(at, level, &ar); level++) {
     if (!lua_getlocal(at, &ar, 1))
       continue;
     l_unhide(at, -1);

@@ -31,7 +31,8 @@ static bool is_waited(lua_State *at, const struct wait *wait) {
 static void push_argument(lua_State *L, const struct pair *pair, int with, int n) {
   lua_State *at = pair == l_current(l_rt(pair)) ? pair->at : l_innermost(pair);
   lua_Debug ar;
-  for (int level = 0; lua_checkstack(at, 2) && lua_getstack(at, level, &ar); level++) {
+  int level = lua_checkstack(at, 2) ? 0 : LEVELS_UP;
+  for (; level < LEVELS_UP && lua_getstack(at, level, &ar); level++) {
     if (!lua_getlocal(at, &ar, with))
       continue;
     bool found = is_waited(at, &pair->g->wait);

@@ -285,6 +285,14 @@ Greenlet locals:
   end)
 
   describe("describe", function()
+    it("does not look at what one that runs has waited for", function()
+      greenlet.spawn(function() end):join()
+      collectgarbage()
+      collectgarbage()
+      local t = util.describe(greenlet.getcurrent())
+      assert.same({ "running" }, { t.state, t.what })
+    end)
+
     local function told(g)
       local t = util.describe(g)
       assert.equal(g, t.greenlet)
