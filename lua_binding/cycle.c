@@ -88,12 +88,10 @@ static void schedule(struct runtime *rt) {
     hub_call(&rt->hub, &rt->cycles);
 }
 
-COLD static void closed(lua_State *L, struct runtime *rt, const char *what, const void *object,
-                        struct pair *current, struct pair *holder) {
+COLD static void closed(lua_State *L, struct runtime *rt, struct pair *current,
+                        struct pair *holder) {
   int top = lua_gettop(L);
   luaL_checkstack(L, 8, NULL);
-  /* It reads like one that waits already. */
-  current->g->wait = (struct wait){what, object, NULL, hub_time(&rt->hub), 0};
   l_push_core(L, rt, "cycle");
   lua_getfield(L, -1, rt->deadlock == DEADLOCK_ERROR ? "refuse" : "note");
   push_way(L, current, holder);
@@ -109,8 +107,10 @@ void l_follow_cycle(lua_State *L, struct runtime *rt, const char *what, const vo
   struct pair *current = l_current(rt);
   if (rt->deadlock == DEADLOCK_OFF || current->g->timeouts || current->g == &rt->hub.self)
     return;
+  /* It reads like one that waits already. */
+  current->g->wait = (struct wait){what, object, NULL, hub_time(&rt->hub), 0};
   if (leads_to(holder, current))
-    closed(L, rt, what, object, current, holder);
+    closed(L, rt, current, holder);
 }
 
 /* ---- For cycle.lua ---- */

@@ -9,14 +9,22 @@ local ROUNDS = 16 -- of the ready, until they count as running on
 
 local closing, rounds = {}, 0 -- who has closed a circle that is not told of
 
-local kinds = { join = true, joinall = true, wait = true, scope = true }
+local kinds = { join = true, joinall = true, wait = true, scope = true, pool = true, select = true }
+
+local function waits_for(edge, members)
+  for _, holder in ipairs(edge.holders) do
+    if members[holder.greenlet] then return true end
+  end
+  for _, case in ipairs(edge.cases or {}) do
+    if members[case.object] then return true end
+  end
+  return false
+end
 
 -- Does somebody wait for one of them, but not for ever? Who does may kill it.
 local function is_watched(members, list)
   for _, edge in ipairs(list) do
-    for _, holder in ipairs(edge.timeout and kinds[edge.what] and edge.holders or {}) do
-      if members[holder.greenlet] then return true end
-    end
+    if edge.timeout and kinds[edge.what] and waits_for(edge, members) then return true end
   end
   return false
 end

@@ -147,10 +147,11 @@ struct pair *l_sure_owner(const void *object, const struct pair *waiter) {
   if (lock->held != 1 || lock->foreign || !(lock->reentrant || lock->bound == 1))
     return NULL;
   struct pair *owner = owner_of(lock);
-  /* A Lock that was taken twice may be a signal, which another one gives; but not if
-   * the end of a scope is to release it. */
-  bool signal = owner == waiter && !l_site_is_inner(lock->holds[0].site);
-  return signal ? NULL : owner;
+  if (lock->reentrant || l_site_is_inner(lock->holds[0].site) || !owner)
+    return owner;
+  /* A Lock may be a signal, which another one gives, if its owner takes it once more or
+   * joins those who wait for it; but not if the end of a scope is to release it. */
+  return owner == waiter || owner->g->wait.what != WAIT_ACQUIRE ? NULL : owner;
 }
 
 /* ---- Permits ---- */

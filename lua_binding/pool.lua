@@ -351,6 +351,7 @@ end
 local function new_event(self, name)
   if not self[name] then
     self[name] = event.Event()
+    core.kept(self[name]).pool = self
     core.members_tell(self._members)
   end
   return self[name]

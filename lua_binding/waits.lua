@@ -97,6 +97,12 @@ kinds["release of"] = function(edge, object)
 end
 
 kinds["set of"] = function(edge, object)
+  local pool = core.kept(object).pool
+  if pool then
+    edge.what, edge.object, edge.holders = "pool", pool, members(pool)
+    edge.text = "the members of " .. object_text(pool)
+    return
+  end
   edge.what = family(object)
   edge.text = "set of " .. object_text(object)
 end
