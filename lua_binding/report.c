@@ -134,8 +134,8 @@ static void push_object_wait(lua_State *L, struct pair *pair) {
   lua_pushstring(L, wait->what ? wait->what : "nothing");
 }
 
-/* Push what the greenlet does: "join of <...>", "sleep", "ready". What one that runs
- * has waited for may be gone, and the hub never waits. */
+/* Push what the greenlet does: "join of <...>", "sleep", "its turn". What it no longer
+ * waits for may be gone, and the hub never waits. */
 void l_push_wait(lua_State *L, struct pair *pair) {
   const struct greenlet *g = pair->g;
   const struct wait *wait = &g->wait;
@@ -143,7 +143,7 @@ void l_push_wait(lua_State *L, struct pair *pair) {
     lua_pushliteral(L, "nothing");
   else if (g->state == GREENLET_NEW)
     lua_pushliteral(L, "its start");
-  else if (g->state == GREENLET_READY && (!g->begun || wait->result >= 0))
+  else if (g->state == GREENLET_READY)
     lua_pushliteral(L, "its turn");
   else if (wait->what == WAIT_JOIN)
     push_join(L, wait->object);
