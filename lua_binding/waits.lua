@@ -79,13 +79,17 @@ local function members(self) return living(core.members_list(self._members)) end
 -- For each verb that waits.c has: a function that completes the edge.
 local kinds = {}
 
-kinds["acquire of"] = function(edge, object)
+-- Is the lock or event a pool's? Then it is the pool that is waited for.
+local function of_pool(edge, object, words)
   local pool = core.kept(object).pool
-  if pool then
-    edge.what, edge.object, edge.holders = "pool", pool, members(pool)
-    edge.text = "place in " .. object_text(pool)
-    return
-  end
+  if not pool then return false end
+  edge.what, edge.object, edge.holders = "pool", pool, members(pool)
+  edge.text = words .. object_text(pool)
+  return true
+end
+
+kinds["acquire of"] = function(edge, object)
+  if of_pool(edge, object, "place in ") then return end
   edge.what = family(object)
   edge.holders = core.holders(object)
   edge.text = object_text(object)
@@ -97,12 +101,7 @@ kinds["release of"] = function(edge, object)
 end
 
 kinds["set of"] = function(edge, object)
-  local pool = core.kept(object).pool
-  if pool then
-    edge.what, edge.object, edge.holders = "pool", pool, members(pool)
-    edge.text = "the members of " .. object_text(pool)
-    return
-  end
+  if of_pool(edge, object, "the members of ") then return end
   edge.what = family(object)
   edge.text = "set of " .. object_text(object)
 end
