@@ -150,10 +150,8 @@ describe("Ctrl-Z at the prompt", function()
 
   terminal.it("is the program's own when an evaluation is stuck in C", function()
     local t = shell("dash")
-    t:type("os.execute('echo under way; sleep 60')
-")
-    t:wait_for("
-under way$")
+    t:type("os.execute('echo under way; sleep 60')\n")
+    t:wait_for("\nunder way$")
     t:key("C-z")
     local pressed = socket.gettime() -- one that follows at once is taken for the same one
     t:wait_until(function()
