@@ -9,7 +9,6 @@ describe("cmd.complete", function()
     ["."] = { "main.lua", "lib/", ".hidden", "with'quote" },
     ["lib/"] = { "alpha.lua", "sub/", "old.lua~" },
     ["lib/sub/"] = { "deep.lua", "native.so" },
-    ["/root/"] = { "notes" },
     ["mod/"] = { "one.lua", "two/", "a.b.lua" },
     ["mod/two/"] = { "three.lua", "init.lua" },
   }
