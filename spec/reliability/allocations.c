@@ -12,14 +12,11 @@
  * memory, the next script in the same state must run, and no block may be left when
  * the state is closed. The script's own errors are its checks.
  */
-#include <errno.h>
 #include <malloc.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -28,61 +25,16 @@
 #include <lualib.h>
 
 #include "lua_binding/binding.h"
+#include "spec/core/failing.h"
 
-void *__real_malloc(size_t bytes);
-void *__real_calloc(size_t count, size_t bytes);
-void *__real_realloc(void *memory, size_t bytes);
 void __real_free(void *block);
-int __real_posix_memalign(void **memory, size_t alignment, size_t bytes);
-void *__real_mmap(void *at, size_t bytes, int protection, int flags, int fd, off_t offset);
-int __real_mprotect(void *at, size_t bytes, int protection);
-void *__wrap_malloc(size_t bytes);
-void *__wrap_calloc(size_t count, size_t bytes);
-void *__wrap_realloc(void *memory, size_t bytes);
-int __wrap_posix_memalign(void **memory, size_t alignment, size_t bytes);
 void __wrap_free(void *block);
-void *__wrap_mmap(void *at, size_t bytes, int protection, int flags, int fd, off_t offset);
-int __wrap_mprotect(void *at, size_t bytes, int protection);
 
 enum { SECONDS = 20, MOST_RUNS = 200000, RESERVE = 128 * 1024 };
 enum { PASSED, NO_FAILURE, WRONG_ERROR, NEXT_FAILED, LEAK };
 
-/* Calls until the first that fails, and how many fail then. */
-static unsigned long calls_left;
-static unsigned failures_left;
-static bool armed, failed, script_failed;
+static bool script_failed;
 static long blocks; /* of the state's allocator */
-
-static bool fails(void) {
-  if (!armed)
-    return false;
-  if (calls_left > 0) {
-    calls_left--;
-    return false;
-  }
-  if (failures_left == 0)
-    return false;
-  failures_left--;
-  failed = true;
-  errno = ENOMEM;
-  return true;
-}
-
-void *__wrap_malloc(size_t bytes) {
-  return fails() ? NULL : __real_malloc(bytes);
-}
-
-void *__wrap_calloc(size_t count, size_t bytes) {
-  return fails() ? NULL : __real_calloc(count, bytes);
-}
-
-void *__wrap_realloc(void *memory, size_t bytes) {
-  return fails() ? NULL : __real_realloc(memory, bytes);
-}
-
-int __wrap_posix_memalign(void **memory, size_t alignment, size_t bytes) {
-  return fails() ? ENOMEM : __real_posix_memalign(memory, alignment, bytes);
-}
 
 /* core keeps a reserve for libev, which cannot go on without memory: once that is
  * given back there is some. */
@@ -90,14 +42,6 @@ void __wrap_free(void *block) {
   if (armed && malloc_usable_size(block) >= RESERVE)
     failures_left = 0;
   __real_free(block);
-}
-
-void *__wrap_mmap(void *at, size_t bytes, int protection, int flags, int fd, off_t offset) {
-  return fails() ? MAP_FAILED : __real_mmap(at, bytes, protection, flags, fd, offset);
-}
-
-int __wrap_mprotect(void *at, size_t bytes, int protection) {
-  return fails() ? -1 : __real_mprotect(at, bytes, protection);
 }
 
 static void *allocate(void *data, void *block, size_t old, size_t bytes) {
