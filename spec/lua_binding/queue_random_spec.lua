@@ -6,7 +6,7 @@
 --
 -- Each run is a process of its own and prints its seed. From the environment: SEED=7 runs with
 -- that seed alone, OPERATIONS=1000000 makes the runs longer.
-local helper = require "spec.helper"
+local random = require "spec.random"
 
 local SCRIPT = [=[
 local seed, budget = tonumber(arg[1]), tonumber(arg[2])
@@ -279,28 +279,16 @@ print("end")
 ]=]
 
 local OPERATIONS = math.tointeger(tonumber(os.getenv("OPERATIONS") or 100000))
-local seeds = { os.time() % 100000 }
-local SEED = os.getenv("SEED")
-if SEED then seeds = { math.tointeger(tonumber(SEED)) or error("SEED: an integer expected") } end
-
-local SETTINGS = {
-  { "one stack", { GREENLUA_STACK_SLOTS = 1 } },
-  { "four stacks", { GREENLUA_STACK_SLOTS = 4 } },
-  { "64 stacks", { GREENLUA_STACK_SLOTS = 64 } },
-  { "moving stacks", { GREENLUA_STACK_MOVE = 1 } },
-}
+local SEEDS = { os.time() % 100000 }
 
 local function it_runs(what, script, operations)
-  for _, setting in ipairs(SETTINGS) do
-    for _, seed in ipairs(seeds) do
-      it(("%s with %s, SEED=%d"):format(what, setting[1], seed), function()
-        local env = { MALLOC_PERTURB_ = 170 } -- the use of freed memory shows
-        for name, value in pairs(setting[2]) do env[name] = value end
-        local out, err = helper.run(script, { env = env, args = { seed, operations } })
-        assert.equal("end\n", out, err .. " SEED=" .. seed)
-      end)
-    end
-  end
+  local settings = { "one stack", "four stacks", "64 stacks", "moving stacks" }
+  random.each(settings, SEEDS, function(how, run)
+    it(what .. " " .. how, function()
+      local out, err = run(script, operations)
+      assert.equal("end\n", out, err .. " " .. how)
+    end)
+  end)
 end
 
 describe("random puts, gets and selects", function()

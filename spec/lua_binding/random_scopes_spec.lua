@@ -6,7 +6,7 @@
 -- The model: when a scope is left all its children are dead, whatever was sent to whom; a pool
 -- never has more members than its size, and has all its places back in the end; a map gives
 -- every item its value; nobody lives on.
-local helper = require "spec.helper"
+local random = require "spec.random"
 
 local SCRIPT = [=[
 local seed, budget = tonumber(arg[1]), tonumber(arg[2]) -- budget: how many operations
@@ -195,27 +195,14 @@ print("end")
 
 local OPERATIONS = 4000
 
-local seeds = { 1, 2, 3, 5, 8 }
-local SEED = os.getenv("SEED")
-if SEED then seeds = { math.tointeger(tonumber(SEED)) or error("SEED: an integer expected") } end
-
-local SETTINGS = {
-  ["one stack"] = { GREENLUA_STACK_SLOTS = 1 },
-  ["64 stacks"] = { GREENLUA_STACK_SLOTS = 64 },
-  ["moving stacks"] = { GREENLUA_STACK_MOVE = 1 },
-}
-for _, env in pairs(SETTINGS) do env.MALLOC_PERTURB_ = 170 end -- the use of freed memory shows
-
 describe("random scopes and pools", function()
-  for name, env in pairs(SETTINGS) do
-    for _, seed in ipairs(seeds) do
-      it("end well with " .. name .. ", SEED=" .. seed, function()
-        local out, err, status = helper.run(SCRIPT, { env = env, args = { seed, OPERATIONS } })
-        assert.equal("", err)
-        assert.equal("end\n", out)
-        -- Greenlets failed, as they were meant to; nobody took some of the errors.
-        assert.truthy(status == 0 or status == 1, "status " .. status)
-      end)
-    end
-  end
+  random.each({ "one stack", "64 stacks", "moving stacks" }, { 1, 2, 3, 5, 8 }, function(how, run)
+    it("end well " .. how, function()
+      local out, err, status = run(SCRIPT, OPERATIONS)
+      assert.equal("", err)
+      assert.equal("end\n", out)
+      -- Greenlets failed, as they were meant to; nobody took some of the errors.
+      assert.truthy(status == 0 or status == 1, "status " .. status)
+    end)
+  end)
 end)

@@ -5,7 +5,7 @@
 -- served in the order in which they came; a set event wakes all who wait, in order; links are told
 -- once, and of a permit that is there. Each run is a process of its own, with few stacks and many,
 -- and with stacks that move. SEED=7 in the environment makes it run with that seed alone.
-local helper = require "spec.helper"
+local random = require "spec.random"
 
 local SCRIPT = [=[
 local seed, budget = tonumber(arg[1]), tonumber(arg[2]) -- budget: how many operations
@@ -250,25 +250,12 @@ print("end")
 
 local OPERATIONS = 100000
 
-local seeds = { 1, 2 }
-local SEED = os.getenv("SEED")
-if SEED then seeds = { math.tointeger(tonumber(SEED)) or error("SEED: an integer expected") } end
-
-local SETTINGS = {
-  ["one stack"] = { GREENLUA_STACK_SLOTS = 1 },
-  ["64 stacks"] = { GREENLUA_STACK_SLOTS = 64 },
-  ["moving stacks"] = { GREENLUA_STACK_MOVE = 1 },
-}
-for _, env in pairs(SETTINGS) do env.MALLOC_PERTURB_ = 170 end -- the use of freed memory shows
-
 describe("random operations on locks and events", function()
-  for name, env in pairs(SETTINGS) do
-    for _, seed in ipairs(seeds) do
-      it("keep to the model with " .. name .. ", SEED=" .. seed, function()
-        local out, err = helper.run(SCRIPT, { env = env, args = { seed, OPERATIONS } })
-        assert.equal("", err)
-        assert.equal("end\n", out)
-      end)
-    end
-  end
+  random.each({ "one stack", "64 stacks", "moving stacks" }, { 1, 2 }, function(how, run)
+    it("keep to the model " .. how, function()
+      local out, err = run(SCRIPT, OPERATIONS)
+      assert.equal("", err)
+      assert.equal("end\n", out)
+    end)
+  end)
 end)

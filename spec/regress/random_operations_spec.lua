@@ -6,7 +6,7 @@
 --
 -- The model: every to-be-closed variable that was opened is closed once, every greenlet that ran
 -- has ended, and the process ends by itself, with nothing on stderr.
-local helper = require "spec.helper"
+local random = require "spec.random"
 
 local SCRIPT = [=[
 local seed, budget = tonumber(arg[1]), tonumber(arg[2]) -- budget: how many operations
@@ -150,28 +150,15 @@ print("end")
 
 local OPERATIONS = 5000
 
-local seeds = { 8, 12, 41, 48, 56 }
-local SEED = os.getenv("SEED")
-if SEED then seeds = { math.tointeger(tonumber(SEED)) or error("SEED: an integer expected") } end
-
-local SETTINGS = {
-  ["one stack"] = { GREENLUA_STACK_SLOTS = 1 },
-  ["two stacks"] = { GREENLUA_STACK_SLOTS = 2 },
-  ["64 stacks"] = { GREENLUA_STACK_SLOTS = 64 },
-  ["moving stacks"] = { GREENLUA_STACK_MOVE = 1 },
-}
-for _, env in pairs(SETTINGS) do env.MALLOC_PERTURB_ = 170 end -- the use of freed memory shows
-
 describe("random operations", function()
-  for name, env in pairs(SETTINGS) do
-    for _, seed in ipairs(seeds) do
-      it("end well with " .. name .. ", SEED=" .. seed, function()
-        local out, err, status = helper.run(SCRIPT, { env = env, args = { seed, OPERATIONS } })
-        assert.equal("", err)
-        assert.equal("end\n", out)
-        -- Greenlets failed, as they were meant to; nobody took some of the errors.
-        assert.truthy(status == 0 or status == 1, "status " .. status)
-      end)
-    end
-  end
+  local settings = { "one stack", "two stacks", "64 stacks", "moving stacks" }
+  random.each(settings, { 8, 12, 41, 48, 56 }, function(how, run)
+    it("end well " .. how, function()
+      local out, err, status = run(SCRIPT, OPERATIONS)
+      assert.equal("", err)
+      assert.equal("end\n", out)
+      -- Greenlets failed, as they were meant to; nobody took some of the errors.
+      assert.truthy(status == 0 or status == 1, "status " .. status)
+    end)
+  end)
 end)
