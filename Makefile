@@ -304,6 +304,18 @@ aarch64-lua: aarch64 ## run the Lua specs in the emulator, which has no stock Lu
 	@chmod +x $(EMULATED)
 	GREENLUA=$(EMULATED) $(BUSTED) --lua=$(EMULATED) --exclude-tags=stock,memory $(INSIDE_SPECS)
 
+# Both know what Lua's headers do not say (.ci/lint.h); core is read without it.
+LINT = clang-tidy --quiet
+LINT_CPP = -I. $(LUA_CFLAGS) -D_GNU_SOURCE -DGREENLUA_VERSION='"$(V)"'
+CPPCHECK = cppcheck --quiet --error-exitcode=1 --inline-suppr --suppressions-list=.cppcheck \
+           --enable=warning,style,performance,portability --std=c11 -I.
+.PHONY: lint
+lint: $(BUILD)/packages-check ## run clang-tidy and cppcheck on all C files
+	@$(LINT) $(CORE_SRC) -- -std=gnu11 -I. -D_GNU_SOURCE
+	@$(LINT) $(BINDING_SRC) $(wildcard cmd/*.c) -- -std=gnu11 -include .ci/lint.h $(LINT_CPP)
+	@$(CPPCHECK) core lua_binding cmd
+	@echo "lint: clang-tidy and cppcheck have nothing to say"
+
 # Fetched from GitHub and Debian for the run. What cannot be fetched is not run.
 REAL = $(BUILD)/real
 .PHONY: real-programs
@@ -315,7 +327,7 @@ real-programs: $(BUILD)/packages-real all ## run suites of Lua, lpeg, Penlight, 
 check: $(BUILD)/packages-check ## all of the above but the longest, warnings being errors
 	$(MAKE) CI=true BUILD=$(BUILD)/ci test
 	$(MAKE) CI=true BUILD=$(BUILD)/ci SLOTS="1 2 4" slots
-	$(MAKE) layers allocations clang asan asan-lua ubsan valgrind aarch64-lua test-line-edit CI=true
+	$(MAKE) layers lint allocations clang asan asan-lua ubsan valgrind aarch64-lua test-line-edit CI=true
 	$(MAKE) valgrind-lua OUTSIDE_SPECS= CI=true
 	$(MAKE) CI=true BUILD=$(BUILD)/ci real-programs
 

@@ -43,6 +43,7 @@ static int complain(const char *format, ...) {
   char message[200];
   va_list arguments;
   va_start(arguments, format);
+  /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): clang 14 errs */
   vsnprintf(message, sizeof message, format, arguments);
   va_end(arguments);
   script_message(message);

@@ -26,6 +26,7 @@ static const char older[] = "\033[9001~", newer[] = "\033[9002~";
   X(el_cursor) X(el_reset) X(el_resize) X(el_source) X(history_init) X(history)
 
 static struct {
+/* NOLINTNEXTLINE(bugprone-macro-parentheses): what it defines is a member */
 #define SYMBOL(name) __typeof__(&name) name;
   SYMBOLS(SYMBOL)
 #undef SYMBOL
@@ -134,7 +135,7 @@ static unsigned char on_paste(EditLine *el, int key) {
   char *text = malloc(room);
   (void)key;
   for (int byte; text && (byte = edit_read_key()) >= 0;) {
-    text[length++] = byte == '\r' ? '\n' : (char)byte;
+    text[length++] = (char)(byte == '\r' ? '\n' : byte);
     if (length >= end && memcmp(text + length - end, paste_ends, end) == 0) {
       length -= end;
       break;

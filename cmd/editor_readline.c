@@ -28,6 +28,7 @@ enum { PREFIX = 0x18 /* Ctrl-X */, END_OF_SEARCH = 0x1b /* Escape */ };
   X(readline_state) X(redisplay_function) X(display_prompt) X(erase_empty_line) X(bracketed_paste_begin)
 
 static struct {
+/* NOLINTNEXTLINE(bugprone-macro-parentheses): what it defines is a member */
 #define SYMBOL(name) __typeof__(&rl_##name) name;
   SYMBOLS(SYMBOL)
 #undef SYMBOL

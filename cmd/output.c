@@ -29,7 +29,7 @@ static struct {
 
 static bool keep(const char *bytes, size_t length) {
   if (output.length + length > output.room) {
-    size_t room = output.room ? output.room * 2 : 2 * PIECE;
+    size_t room = output.room ? output.room * 2 : 2UL * PIECE;
     char *grown = room > MOST ? NULL : realloc(output.bytes, room);
     if (!grown)
       return false;

@@ -40,6 +40,7 @@
 #define NO_SANITIZE __attribute__((no_sanitize("address")))
 #else
 #define NO_SANITIZE
+/* NOLINTNEXTLINE(bugprone-reserved-identifier,cert-dcl*): in place of the sanitizer's own */
 #define __asan_unpoison_memory_region(low, bytes) ((void)(low), (void)(bytes))
 #endif
 

@@ -92,7 +92,7 @@ static struct slab *slab_new(struct slabs *slabs) {
     list_remove(&region->node);
     list_append(&slabs->regions, &region->node);
   }
-  struct slab *slab = (struct slab *)(region->memory + i * SLAB_BYTES);
+  struct slab *slab = (struct slab *)(region->memory + (size_t)i * SLAB_BYTES);
   slab_init(slab, region);
   return slab;
 }
@@ -141,7 +141,7 @@ static struct slab *replace_current(struct slabs *slabs) {
 }
 
 static void *take_fresh(struct slabs *slabs, unsigned class) {
-  size_t bytes = (class + 1) * SLAB_UNIT;
+  size_t bytes = (class + 1UL) * SLAB_UNIT;
   struct slab *slab = slabs->current;
   if (!slab || slab->fresh + bytes > (char *)slab + SLAB_BYTES)
     slab = replace_current(slabs);
@@ -179,7 +179,7 @@ void slabs_trim(struct slabs *slabs) {
     struct region *region = container_of(node, struct region, node);
     unsigned idle = region->free & region->touched;
     for (; idle; idle &= idle - 1)
-      madvise(region->memory + __builtin_ctz(idle) * SLAB_BYTES, SLAB_BYTES, MADV_DONTNEED);
+      madvise(region->memory + (size_t)__builtin_ctz(idle) * SLAB_BYTES, SLAB_BYTES, MADV_DONTNEED);
     region->touched &= ~region->free;
   }
 }
@@ -193,6 +193,7 @@ void slabs_init(struct slabs *slabs) {
 
 void slabs_term(struct slabs *slabs) {
   while (!list_empty(&slabs->regions))
+    /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): a freed one has left the list */
     region_free(container_of(slabs->regions.next, struct region, node));
   slabs_init(slabs);
 }

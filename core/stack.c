@@ -163,7 +163,7 @@ static void go(struct stack *from, bool leaving, void *sp, const struct slot *sl
 
 static void begin_on(struct stack_pool *pool, struct stack *stack, struct slot *slot) {
   slot_forget(slot); /* who ended there left by no return */
-  slot_expect(slot, 2 * STACK_IMAGE_UNIT);
+  slot_expect(slot, 2UL * STACK_IMAGE_UNIT);
   stack->slot = slot;
   slot->owner = stack;
   stack->sp = switch_prepare(slot->top, enter, pool);
@@ -191,6 +191,8 @@ static bool resident(const struct stack *stack) {
 static int make_room(struct stack_pool *pool) {
   struct stack *from = pool->from, *to = pool->to;
   int result = 0;
+  if (!from->slot)
+    __builtin_unreachable(); /* it has just run */
   /* Without memory it just stays: a debugging aid must not make switches fail. */
   if (pool->move_always && !pool->leaving && !from->slot->own)
     copy_out(pool, from);

@@ -113,7 +113,7 @@ void l_answer_all(lua_State *L) {
       continue;
     lua_pushcfunction(L, answer_one);
     lua_pushinteger(L, fd);
-    lua_pushboolean(L, number & BINDING_ASK_TREE);
+    lua_pushboolean(L, (number & BINDING_ASK_TREE) != 0);
     if (lua_pcall(L, 2, 0, 0) != LUA_OK)
       lua_pop(L, 1);
     close(fd);

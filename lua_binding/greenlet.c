@@ -32,11 +32,13 @@ static int join(lua_State *L, struct handle *handle, struct l_time *time, bool m
   if (handle->state == HANDLE_DEAD) /* by a finalizer, meanwhile */
     return 0;
   l_start_time(L, rt, time);
+  /* NOLINTBEGIN(clang-analyzer-core.NullDereference): prepared and not dead, it has a pair */
   if (time->seconds < 0 && !time->timeout)
     l_check_cycle(L, rt, WAIT_JOIN, handle->pair->g, handle->pair);
   if (handle->state == HANDLE_DEAD)
     return l_leave_time(L, rt, time, 0);
   int result = greenlet_begin_join(handle->pair->g, time->seconds);
+  /* NOLINTEND(clang-analyzer-core.NullDereference) */
   if (result == 0)
     result = may_leave && !time->timeout ? l_finish(rt) : waiter_finish(&rt->hub, false);
   if (result == WAITER_LEAVE)
@@ -281,9 +283,11 @@ struct notice *l_watch_death(lua_State *L, int idx) {
     l_prepare_resting(L, handle->rt, idx);
   if (handle->state == HANDLE_DEAD)
     return NULL;
-  if (!handle->pair->notice)
-    attach_notice(L, handle->pair);
-  return handle->pair->notice;
+  struct pair *pair = handle->pair;
+  /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): prepared and not dead, it has a pair */
+  if (!pair->notice)
+    attach_notice(L, pair);
+  return pair->notice;
 }
 
 /* core.watch_death(g): have notify(g) called in the hub when it is dead. False

@@ -122,11 +122,11 @@ static enum added add(lua_State *L, struct joins *joins, size_t i, bool enough, 
 /* Copy the list and add all of it; unless one has to wait now, nothing stays linked.
  * Nothing here runs finalizers, which may do anything to any greenlet. */
 static enum added add_all(lua_State *L, struct joins *joins) {
-  enum added added = ADDED, one;
+  enum added added = ADDED;
   bool waits = lua_isnil(L, SECONDS) || lua_tonumber(L, SECONDS) > 0;
   for (size_t i = 0; i < joins->count && added < UNFIT; i++) {
     lua_rawgeti(L, LIST, (lua_Integer)i + 1);
-    one = add(L, joins, i, added == ENOUGH, waits);
+    enum added one = add(L, joins, i, added == ENOUGH, waits);
     added = one > added ? one : added;
   }
   if (added != ADDED)

@@ -69,7 +69,7 @@ void l_push_dead_owner(lua_State *L, struct runtime *rt, l_owner owner) {
   (void)rt;
   int top = lua_gettop(L);
   bool known = lua_rawgetp(L, LUA_REGISTRYINDEX, &dead_key) == LUA_TTABLE;
-  for (lua_Integer i = 1; known && i < 2 * REMEMBERED; i += 2) {
+  for (lua_Integer i = 1; known && i < 2LL * REMEMBERED; i += 2) {
     lua_rawgeti(L, top + 1, i);
     if (lua_isinteger(L, -1) && (l_owner)lua_tointeger(L, -1) == owner) {
       lua_rawgeti(L, top + 1, i + 1);

@@ -53,11 +53,13 @@ static void push_parent(lua_State *L, struct runtime *rt, int idx) {
 /* Push the nearest of the handle at idx and its ancestors that is not dead. */
 static struct handle *push_living(lua_State *L, struct runtime *rt, int idx) {
   lua_pushvalue(L, idx);
-  for (struct handle *handle; (handle = lua_touserdata(L, -1))->state == HANDLE_DEAD;) {
+  for (;;) {
+    struct handle *handle = lua_touserdata(L, -1);
+    if (handle->state != HANDLE_DEAD)
+      return handle;
     push_parent(L, rt, -1);
     lua_remove(L, -2);
   }
-  return lua_touserdata(L, -1);
 }
 
 /*

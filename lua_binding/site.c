@@ -37,7 +37,7 @@ static l_site *find(const struct sites *sites, const char *text) {
 
 static bool grow(struct sites *sites) {
   l_site room = sites->room ? 2 * sites->room : 64;
-  l_site *table = room <= MOST_SITES ? calloc(2 * room, sizeof *table) : NULL;
+  l_site *table = room <= MOST_SITES ? calloc(2UL * room, sizeof *table) : NULL;
   char **texts = table ? realloc(sites->texts, room * sizeof *texts) : NULL;
   if (!texts) {
     free(table);

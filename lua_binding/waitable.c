@@ -170,8 +170,8 @@ void l_push_quoted(lua_State *L, const char *text, size_t length) {
   luaL_addchar(&quoted, '"');
   for (size_t i = 0; i < length; i++) {
     unsigned char c = (unsigned char)text[i];
-    char escaped[8];
     if (c < ' ' || c == 127 || c == '"' || c == '\\') {
+      char escaped[8];
       snprintf(escaped, sizeof escaped, c == '"' || c == '\\' ? "\\%c" : "\\%03d", c);
       luaL_addstring(&quoted, escaped);
     } else {
