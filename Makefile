@@ -212,6 +212,12 @@ $(BUILD)/spec/reliability/allocations: spec/reliability/allocations.c $(BINDING_
 	  -Wl,--wrap=calloc,--wrap=realloc,--wrap=posix_memalign,--wrap=mmap,--wrap=mprotect \
 	  $(LUA_LIBS) -l:libev.a
 
+# Rounds of work of every class, and what the process holds between them.
+SECONDS = 3600
+.PHONY: soak
+soak: $(BUILD)/packages-test all ## work for an hour (SECONDS=n): memory, descriptors and greenlets stay as many
+	@$(BUILD)/greenlua spec/reliability/soak.lua $(SECONDS)
+
 ASAN = BUILD=$(BUILD)/asan CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=address"
 .PHONY: asan
 asan: $(BUILD)/packages-test ## run the tests under AddressSanitizer
