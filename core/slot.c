@@ -11,7 +11,8 @@
 #endif
 
 enum {
-  GUARD_PAGES = 4,
+  GUARD_BYTES = 64 * 1024, /* the largest block that glibc takes from the stack by alloca */
+  GUARD_SHARE = 4,         /* of a small slot, the guard is one of so many parts */
   NO_SUCH_ADVICE = 9999,
   TRIM_KEEP_BYTES = 16 * 1024,
   TRIM_MOST = 256,      /* slots in one call: a tenth of a millisecond, or two */
@@ -20,14 +21,17 @@ enum {
 };
 #define LARGEST_SLOT_BYTES ((size_t)1 << 30)
 
+static size_t whole_pages(const struct stack_pool *pool, size_t bytes) {
+  return (bytes + pool->page_bytes - 1) / pool->page_bytes * pool->page_bytes;
+}
+
 /*
  * Make the lowest pages of a slot trap. A guard of MADV_GUARD_INSTALL lives in
  * the page table; mprotect splits the mapping in two, of which a process may
  * have 65,530. qemu-user accepts any advice and does nothing, so an advice
  * that cannot exist is tried first. Who has refused or lied is not asked again.
  */
-static int guard(struct stack_pool *pool, char *low) {
-  size_t bytes = GUARD_PAGES * pool->page_bytes;
+static int guard(struct stack_pool *pool, char *low, size_t bytes) {
   if (!pool->advice_tried)
     pool->no_advice = madvise(low, pool->page_bytes, NO_SUCH_ADVICE) == 0;
   pool->advice_tried = true;
@@ -35,6 +39,11 @@ static int guard(struct stack_pool *pool, char *low) {
     return 0;
   pool->no_advice = true;
   return mprotect(low, bytes, PROT_NONE) == 0 ? 0 : -ENOMEM;
+}
+
+/* A frame that is larger than the guard and is not touched page by page passes it. */
+static size_t guard_bytes(const struct stack_pool *pool, size_t bytes) {
+  return whole_pages(pool, bytes / GUARD_SHARE < GUARD_BYTES ? bytes / GUARD_SHARE : GUARD_BYTES);
 }
 
 static char *map(size_t bytes) {
@@ -49,10 +58,12 @@ static char *map(size_t bytes) {
 
 static int slot_init(struct stack_pool *pool, struct slot *slot, char *memory,
                      size_t bytes, bool own) {
-  if (guard(pool, memory) < 0)
+  size_t guarded = guard_bytes(pool, bytes);
+  if (guard(pool, memory, guarded) < 0)
     return -ENOMEM;
-  *slot = (struct slot){.low = memory + GUARD_PAGES * pool->page_bytes,
+  *slot = (struct slot){.low = memory + guarded,
                         .top = memory + bytes,
+                        .guard_bytes = (uint32_t)guarded,
                         .own = own};
   slot->valgrind_id = annotate_stack(slot->low, slot->top);
   return 0;
@@ -75,11 +86,10 @@ no_memory:
   return NULL;
 }
 
-static void slot_free(const struct stack_pool *pool, struct slot *slot) {
+static void slot_free(struct slot *slot) {
   list_remove(&slot->all_own);
-  char *memory = slot->low - GUARD_PAGES * pool->page_bytes;
   annotate_stack_gone(slot->valgrind_id);
-  munmap(memory, (size_t)(slot->top - memory));
+  munmap(slot->low - slot->guard_bytes, slot_space(slot));
   free(slot);
 }
 
@@ -153,10 +163,6 @@ static bool make_sense(unsigned slots, size_t slot_bytes) {
          slot_bytes <= LARGEST_SLOT_BYTES;
 }
 
-static size_t whole_pages(const struct stack_pool *pool, size_t bytes) {
-  return (bytes + pool->page_bytes - 1) / pool->page_bytes * pool->page_bytes;
-}
-
 int slots_init(struct stack_pool *pool, unsigned slots, size_t slot_bytes) {
   if (!make_sense(slots, slot_bytes))
     return -EINVAL;
@@ -182,7 +188,7 @@ static void array_term(struct stack_pool *pool) {
 
 void slots_term(struct stack_pool *pool) {
   while (!list_empty(&pool->own))
-    slot_free(pool, container_of(pool->own.next, struct slot, all_own));
+    slot_free(container_of(pool->own.next, struct slot, all_own));
   array_term(pool);
 }
 
@@ -204,7 +210,7 @@ static void free_own_but(struct stack_pool *pool, const struct slot *a, const st
     struct slot *slot = container_of(node, struct slot, all_own);
     next = node->next;
     if (slot != a && slot != b)
-      slot_free(pool, slot);
+      slot_free(slot);
   }
 }
 
@@ -275,7 +281,7 @@ static void free_idle(struct stack_pool *pool, unsigned *left) {
       continue;
     }
     *link = slot->next;
-    slot_free(pool, slot);
+    slot_free(slot);
     (*left)--;
   }
 }
@@ -299,17 +305,17 @@ bool stack_pool_trim(struct stack_pool *pool, const struct stack *running) {
 
 /* ---- Overflows ---- */
 
-static bool guards(const struct stack_pool *pool, const struct slot *slot, const char *address) {
-  return address < slot->low && address >= slot->low - GUARD_PAGES * pool->page_bytes;
+static bool guards(const struct slot *slot, const char *address) {
+  return address < slot->low && address >= slot->low - slot->guard_bytes;
 }
 
 const struct stack *stack_pool_guard_of(const struct stack_pool *pool, const void *address) {
   for (unsigned i = 0; i < pool->count; i++)
-    if (guards(pool, &pool->slots[i], address))
+    if (guards(&pool->slots[i], address))
       return pool->slots[i].owner;
   for (const struct list *node = pool->own.next; node != &pool->own; node = node->next) {
     const struct slot *slot = container_of(node, struct slot, all_own);
-    if (guards(pool, slot, address))
+    if (guards(slot, address))
       return slot->owner;
   }
   return NULL;

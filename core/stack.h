@@ -69,6 +69,7 @@ struct slot {
   bool own;            /* belongs to one pinned stack or to the thread */
   uint8_t ran;         /* somebody ran on it: flags, cleared by who looks at them */
   unsigned valgrind_id;
+  uint32_t guard_bytes; /* below `low` */
 };
 
 enum { STACK_MOST_SLOTS = 1 << 20 };
@@ -195,6 +196,11 @@ void stack_term(struct stack_pool *pool, struct stack *stack);
  * in one call: false if that was not all.
  */
 bool stack_pool_trim(struct stack_pool *pool, const struct stack *running);
+
+/* What a slot takes of the address space, guard included. */
+static inline size_t slot_space(const struct slot *slot) {
+  return (size_t)(slot->top - slot->low) + slot->guard_bytes;
+}
 
 /* Which stack's guard does `address` lie in? NULL if in none. For the report
  * of an overflow; safe in a signal handler. */

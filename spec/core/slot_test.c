@@ -85,7 +85,7 @@ static void no_room_at_all(void) {
 
 /* ---- Giving back ---- */
 
-enum { DEEP_BYTES = 100 * 1024, SHARED_PAGES = 4 };
+enum { DEEP_BYTES = 80 * 1024, SHARED_PAGES = 4 };
 
 static void __attribute__((noinline)) use_deep(void) {
   unsigned char block[DEEP_BYTES];
@@ -310,6 +310,22 @@ static void overflow_ends_in_the_guard(void) {
   CHECK(stack_pool_guard_of(&pool, &pool) == NULL);
 }
 
+/* The largest block that glibc takes by alloca does not pass it, if slots are not small. */
+static void guards_are_of_some_size(void) {
+  for (size_t bytes = 64 * 1024; bytes <= 4 << 20; bytes *= 4) {
+    size_t guard = bytes / 4 < 64 * 1024 ? bytes / 4 : 64 * 1024;
+    CHECK_EQUAL(stack_pool_init(&pool, 2, bytes, &native, begin), 0);
+    running = NULL;
+    CHECK_EQUAL(to(fiber_init(0, run_rests, false)), 0);
+    char *low = pool.slots[0].low;
+    CHECK_EQUAL(slot_space(&pool.slots[0]), bytes);
+    CHECK(stack_pool_guard_of(&pool, low - guard) == &fibers[0].stack);
+    CHECK(stack_pool_guard_of(&pool, low - guard - 1) == NULL);
+    drive(1);
+    stack_pool_term(&pool);
+  }
+}
+
 /* Whoever cannot make guards, or claims to, is asked once. */
 static void guards_are_made_in_one_way(void) {
   protections = guards_asked = 0;
@@ -357,6 +373,7 @@ int main(void) {
   rounds_are_short();
   for (kernel = KERNEL_HERE; kernel < KERNELS; kernel++) {
     overflow_ends_in_the_guard();
+    guards_are_of_some_size();
     guards_are_made_in_one_way();
     no_guard_no_slot();
   }
