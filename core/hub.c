@@ -304,15 +304,21 @@ static int ident_grow(struct hub *hub) {
   return 0;
 }
 
-int hub_take_ident(struct hub *hub) {
+int hub_next_ident(const struct hub *hub) {
   size_t word = 0;
   while (word < hub->ident_words && !~hub->idents[word])
     word++;
+  int bit = word < hub->ident_words ? __builtin_ctzll(~hub->idents[word]) : 0;
+  return (int)word * 64 + bit;
+}
+
+int hub_take_ident(struct hub *hub) {
+  int ident = hub_next_ident(hub);
+  size_t word = (size_t)ident / 64;
   if (word == hub->ident_words && ident_grow(hub) < 0)
     return -ENOMEM;
-  int bit = __builtin_ctzll(~hub->idents[word]);
-  hub->idents[word] |= 1ull << bit;
-  return (int)word * 64 + bit;
+  hub->idents[word] |= 1ull << (ident % 64);
+  return ident;
 }
 
 void hub_release_ident(struct hub *hub, int ident) {

@@ -150,6 +150,9 @@ void hub_update_now(struct hub *hub);
 int hub_take_ident(struct hub *hub);
 void hub_release_ident(struct hub *hub, int ident);
 
+/* What hub_take_ident would return; changes nothing. */
+int hub_next_ident(const struct hub *hub);
+
 /* Can anything still happen that would make a greenlet ready? */
 bool hub_alive(const struct hub *hub);
 
