@@ -78,11 +78,15 @@ static void at_exit(void) {
   output_end();
 }
 
-static void on_fatal(int number) {
-  int kept = errno;
+static void leave(void) {
   restore();
   if (getpid() == owner)
     output_spill();
+}
+
+static void on_fatal(int number) {
+  int kept = errno;
+  leave();
   signal(number, SIG_DFL);
   raise(number);
   errno = kept;
@@ -103,7 +107,7 @@ bool terminal_start(void) {
   if (out < 0 || tcgetattr(TERMINAL_IN, &plain) < 0)
     return false;
   atexit(at_exit);
-  binding_last_resort(restore);
+  binding_last_resort(leave);
   guard();
   return true;
 }

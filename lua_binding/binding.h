@@ -111,7 +111,8 @@ int binding_exit_status(lua_State *L, int idx);
  */
 int binding_attend(lua_State *L);
 
-/* Call f, in the signal handler, before such a default action. NULL: nothing. */
+/* Call f, in the signal handler, before such a default action, and before a fault (SIGSEGV)
+ * ends the process. NULL: nothing. */
 void binding_last_resort(void (*f)(void));
 
 /*

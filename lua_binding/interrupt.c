@@ -171,9 +171,13 @@ static void arm_hook(lua_State *L) {
               1);
 }
 
-static void act_by_default(int number) {
+void l_last_resort(void) {
   if (last_resort)
     last_resort();
+}
+
+static void act_by_default(int number) {
+  l_last_resort();
   signal(number, SIG_DFL);
   raise(number);
 }

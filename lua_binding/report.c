@@ -15,22 +15,17 @@
 
 enum { DEEPEST = 200 };
 
-/* The thread that the top frame of `thread` has resumed, or NULL. */
-static lua_State *resumed_by(lua_State *thread) {
+lua_State *l_resumed_by(lua_State *thread) {
   lua_State *next = NULL;
   lua_Debug ar;
-  if (!lua_getstack(thread, 0, &ar) || !lua_checkstack(thread, 3))
+  if (!lua_getstack(thread, 0, &ar))
     return NULL;
-  if (lua_getlocal(thread, &ar, 1)) {
-    next = lua_tothread(thread, -1);
-    lua_pop(thread, 1);
-  }
-  lua_getinfo(thread, "f", &ar);
-  for (int i = 1; !next && i <= 2 && lua_getupvalue(thread, -1, i); i++) {
-    next = lua_tothread(thread, -1);
-    lua_pop(thread, 1);
-  }
-  lua_pop(thread, 1);
+  lua_getinfo(thread, "S", &ar);
+  if (*ar.what != 'C')
+    return NULL;
+  next = lua_tothread(thread, 1); /* of that function, as long as it is in there */
+  for (int i = 1; !next && i <= 2; i++)
+    next = lua_tothread(thread, lua_upvalueindex(i));
   return next == thread ? NULL : next;
 }
 
@@ -42,7 +37,7 @@ static int chain(const struct pair *pair, lua_State **threads) {
     threads[count++] = thread;
     if (thread == at)
       return count;
-    thread = resumed_by(thread);
+    thread = l_resumed_by(thread);
   }
   threads[count++] = at; /* resumed in a way that we cannot see */
   return count;

@@ -12,6 +12,7 @@
 #include "lua_binding/attention.h"
 #include "lua_binding/binding.h"
 #include "lua_binding/ending.h"
+#include "lua_binding/fault.h"
 #include "lua_binding/runtime.h"
 
 enum { DEFAULT_SLOTS = 64, DEFAULT_SLOT_BYTES = 4 << 20, DEFAULT_TRAIL = 10 };
@@ -95,6 +96,7 @@ static int l_runtime_gc(lua_State *L) {
   rt->closing = true;
   l_close_interrupt(rt);
   l_close_attention(rt);
+  l_close_faults(rt);
   /* os.exit(code, true) in a greenlet: we stand on one of the stacks. */
   if (!rt->started || rt->hub.current != &rt->hub.main)
     return 0;
@@ -187,6 +189,7 @@ static struct runtime *open_runtime(lua_State *L) {
   l_open_garbage(L, rt);
   open_lua_parts(L, rt);
   l_open_interrupt(L, rt);
+  l_open_faults(rt);
   l_run_part(L, rt, "module", 1);
   l_open_modules(L, rt);
   lua_rawgeti(L, LUA_REGISTRYINDEX, rt->core_ref);

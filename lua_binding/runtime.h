@@ -23,6 +23,7 @@
 
 #include <lauxlib.h>
 #include <lua.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -97,6 +98,7 @@ struct handle {
 
 struct runtime {
   struct hub hub;
+  pthread_t thread;         /* whose faults are told of: fault.c */
   lua_State *L;             /* the innermost Lua thread that runs */
   lua_State *main_L, *hub_L;
   lua_State *transfer;      /* values on their way from switch to switch */
@@ -442,6 +444,9 @@ enum { LEVELS_UP = 200 };
 void l_push_waited(lua_State *L, const struct pair *pair);
 
 /* The innermost threads and tracebacks: report.c. */
+/* The thread that the top frame of `thread` has resumed, or may have: a coroutine that it
+ * holds. NULL if there is none. Safe in signal handlers. */
+lua_State *l_resumed_by(lua_State *thread);
 /* Visit the threads of a living greenlet: its base and the coroutines that it is in. */
 void l_each_thread(struct pair *pair, void (*visit)(lua_State *));
 void l_push_traceback(lua_State *L, struct pair *pair);
@@ -480,6 +485,8 @@ void l_open_garbage(lua_State *L, struct runtime *rt);
 void l_open_protect(lua_State *L, struct runtime *rt);
 void l_open_interrupt(lua_State *L, struct runtime *rt);
 void l_close_interrupt(struct runtime *rt);
+/* What the host wants done before a signal ends the process. Safe in signal handlers. */
+void l_last_resort(void);
 void l_open_functions(lua_State *L, struct runtime *rt);
 void l_open_settings(lua_State *L, struct runtime *rt);
 void l_read_environment(lua_State *L, struct runtime *rt);
