@@ -76,7 +76,7 @@ static void add_own_stack(struct text *text) {
   l_add_text(text, process ? "the process's C stack" : "the thread's C stack");
   if (process && getrlimit(RLIMIT_STACK, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
     add_size(text, limit.rlim_cur);
-  l_add_text(text, process ? "; ulimit -s sets how large it is" : "");
+  l_add_text(text, process ? "; ulimit -s makes it larger" : "");
 }
 
 static void tell_what(const struct fault *fault) {
@@ -93,7 +93,7 @@ static void tell_what(const struct fault *fault) {
   } else {
     l_add_text(&text, " has overrun its C stack");
     add_size(&text, slot_space(hub->current->stack.slot));
-    l_add_text(&text, "; the setting stack_size (GREENLUA_STACK_SIZE) says how large it is");
+    l_add_text(&text, "; the setting stack_size (GREENLUA_STACK_SIZE) makes it larger");
   }
   l_add_text(&text, "\n");
   l_write_text(STDERR_FILENO, &text);
