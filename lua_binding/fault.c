@@ -225,15 +225,12 @@ static void tell(void *data) {
 static void on_fault(int number, siginfo_t *info, void *context) {
   struct fault fault = {.address = info->si_addr, .sp = stack_pointer(context)};
   signal(number, SIG_DFL);
-  if (info->si_code <= 0) { /* somebody has sent it */
-    raise(number);
-    return;
-  }
-  fault.rt = find_runtime(&fault);
-  if (!fault.rt)
-    return;
-  tell(&fault);
+  bool sent = info->si_code <= 0; /* by somebody: returning would not end the process */
+  if (!sent && (fault.rt = find_runtime(&fault)))
+    tell(&fault);
   l_last_resort();
+  if (sent)
+    raise(number);
 }
 
 /* Whether it is to be told of faults: a host's handler stays. */
