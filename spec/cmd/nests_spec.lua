@@ -4,6 +4,8 @@ local run = require "spec.cmd.run"
 
 local SCRIPT = run.read("spec/reliability/nests.lua")
 
+local SECONDS = 120 * require "spec.patience" -- on a busy machine, too: it takes one or two
+
 local modes = {
   ["with 64 stacks"] = { GREENLUA_STACK_SLOTS = "64", GREENLUA_STACK_MOVE = "" },
   ["with one stack"] = { GREENLUA_STACK_SLOTS = "1", GREENLUA_STACK_MOVE = "" },
@@ -17,7 +19,8 @@ describe("what nests without end #asan #valgrind", function()
     for _, where in ipairs { "main", "spawned" } do
       it("crashes nothing, " .. where .. ", " .. mode, function()
         env.GREENLUA_STACK_SIZE = ""
-        local result = run.program(run.greenlua, { script = SCRIPT, args = { where }, env = env })
+        local result = run.program(run.greenlua,
+          { script = SCRIPT, args = { where }, env = env, seconds = SECONDS })
         local wrong = {}
         for line in result.stdout:gmatch("[^\n]+") do
           if not line:find("\tas expected$") then wrong[#wrong + 1] = line end

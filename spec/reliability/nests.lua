@@ -340,7 +340,7 @@ end)
 
 nest("classes of classes", "", function()
   local class = greenlet.Greenlet
-  for _ = 1, MANY do class = class:extend("Deeper") end
+  for _ = 1, 3000 do class = class:extend("Deeper") end
   class.spawn(greenlet.sleep):join()
 end)
 
