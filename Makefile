@@ -168,9 +168,12 @@ PROGRAM  = $(abspath $(BUILD)/greenlua)
 WITHOUT  =
 PATIENCE = 1
 
+# What spec/cmd/signals_spec.lua runs.
+INTERRUPTS = $(BUILD)/spec/reliability/interrupts
+
 .PHONY: test-lua
-test-lua: $(BUILD)/packages-test all ## run the Lua specs
-	@export GREENLUA=$(PROGRAM) SPEC_PATIENCE=$(PATIENCE); status=0; \
+test-lua: $(BUILD)/packages-test all $(INTERRUPTS) ## run the Lua specs
+	@export GREENLUA=$(PROGRAM) SPEC_PATIENCE=$(PATIENCE) INTERRUPTS=$(abspath $(INTERRUPTS)); status=0; \
 	busted="$(BUSTED) $(WITHOUT:%=--exclude-tags=%)"; \
 	$(if $(strip $(INSIDE_SPECS)),$$busted --lua=$$GREENLUA $(INSIDE_SPECS) || status=1;) \
 	$(if $(strip $(OUTSIDE_SPECS)),$$busted $(OUTSIDE_SPECS) || status=1;) \
@@ -217,6 +220,19 @@ SECONDS = 3600
 .PHONY: soak
 soak: $(BUILD)/packages-test all ## work for an hour (SECONDS=n): memory, descriptors and greenlets stay as many
 	@$(BUILD)/greenlua spec/reliability/soak.lua $(SECONDS)
+
+# A signal at so many random moments of a busy script, for each of three signals.
+MOMENTS = 1000
+.PHONY: interrupts
+interrupts: $(INTERRUPTS) all ## send Ctrl-C, SIGTERM, SIGHUP at MOMENTS=1000 moments of a script, in three modes of stacks
+	@status=0; for mode in SLOTS=64 SLOTS=1 MOVE=1; do for signal in INT TERM HUP; do \
+	  echo "GREENLUA_STACK_$$mode"; env GREENLUA_STACK_$$mode $(INTERRUPTS) -n $(MOMENTS) -k $$signal \
+	    $(BUILD)/greenlua spec/reliability/interrupts/busy.lua || status=1; \
+	done; done; exit $$status
+
+$(INTERRUPTS): spec/reliability/interrupts.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -o $@ $<
 
 ASAN = BUILD=$(BUILD)/asan CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=address"
 .PHONY: asan

@@ -47,8 +47,13 @@ static int run(lua_State *L) {
 }
 
 bool console_run(lua_State *L) {
-  if (!terminal_usable() || !terminal_start() || !edit_start())
+  if (!terminal_usable())
     return false;
+  binding_heed_termination(L, false); /* terminal.c has its own way with them */
+  if (!terminal_start() || !edit_start()) {
+    binding_heed_termination(L, true);
+    return false;
+  }
   script_run_function(L, run);
   output_end();
   return true;

@@ -2,6 +2,7 @@
  * main.c: greenlua, stock lua's command line with greenlets.
  */
 #include <fcntl.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,6 +62,7 @@ static void set(lua_State *L, const char *name, const char *source, const char *
 
 /* Settings of the binding: options count more than the environment. */
 static void apply_settings(lua_State *L, const struct options *options) {
+  binding_heed_termination(L, true);
   if (!getenv("GREENLUA_DUMP"))
     binding_listen(L);
   set(L, "leaks", "--leaks", options->leaks);
@@ -116,7 +118,7 @@ static int run_stdin(lua_State *L) {
 }
 
 /* -i, or what to do with no script: talk to a terminal, or run what is piped in. Sets
- * *left if the user has left what greenlets are still there. */
+ * *left if the user has left what greenlets are still there. Returns the exit status. */
 static int run_interactive(lua_State *L, const struct options *options, bool *left) {
   bool idle = !options_has_script(options) && !options->execute && !options->banner;
   bool terminal = isatty(STDIN_FILENO);
@@ -125,7 +127,7 @@ static int run_interactive(lua_State *L, const struct options *options, bool *le
   if (idle)
     print_banner();
   if (idle || options->interactive)
-    *left = repl_run(L);
+    return repl_run(L, left);
   return EXIT_SUCCESS;
 }
 
@@ -163,14 +165,24 @@ static int protect(lua_State *L, lua_CFunction function, struct options *options
   return (int)lua_tointeger(L, -1);
 }
 
-/* End what greenlets are left. The first failure decides the exit status. */
+/* End what greenlets are left. The first failure decides the exit status. A Ctrl-C that was
+ * on its way to main may come out of the first try. */
 static int finish(lua_State *L, int status) {
   int finished = script_run_function(L, binding_finish);
+  if (finished != EXIT_SUCCESS)
+    script_run_function(L, binding_finish);
   if (status <= EXIT_SUCCESS && finished != EXIT_SUCCESS)
     status = finished;
   if (status <= EXIT_SUCCESS && binding_failures(L) > 0)
     status = EXIT_FAILURE;
   return status;
+}
+
+/* Who sent the signal that ended the program sees what it expects. */
+static int die_by(int number) {
+  signal(number, SIG_DFL);
+  raise(number);
+  return 128 + number; /* it is blocked */
 }
 
 static int run_lua(struct options *options) {
@@ -183,6 +195,10 @@ static int run_lua(struct options *options) {
   if (status == EXIT_SUCCESS)
     status = finish(L, protect(L, run, options));
   binding_close(L);
+  if (script_signal(status)) {
+    fflush(NULL);
+    return die_by(script_signal(status));
+  }
   return status == FORGIVEN ? EXIT_SUCCESS : status;
 }
 

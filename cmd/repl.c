@@ -27,13 +27,20 @@ static const char *push_prompt(lua_State *L, bool first) {
 }
 
 /* Terminals and pipes are served alike, as in Debian's lua5.4. At the prompt
- * Ctrl-C ends the program, as there: no Lua runs that the binding's handler
- * could interrupt. */
+ * Ctrl-C ends the program, as there, and so do signals that ask to end: no Lua
+ * runs that the binding's handler could interrupt. */
 static char *read_line(const char *prompt) {
-  struct sigaction during = {.sa_handler = SIG_DFL}, before;
-  sigaction(SIGINT, &during, &before);
+  static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+  enum { COUNT = sizeof numbers / sizeof *numbers };
+  struct sigaction during = {.sa_handler = SIG_DFL}, before[COUNT];
+  for (int i = 0; i < COUNT; i++) {
+    sigaction(numbers[i], NULL, &before[i]);
+    if (before[i].sa_handler != SIG_IGN)
+      sigaction(numbers[i], &during, NULL);
+  }
   char *line = line_read(prompt);
-  sigaction(SIGINT, &before, NULL);
+  for (int i = 0; i < COUNT; i++)
+    sigaction(numbers[i], &before[i], NULL);
   return line;
 }
 
@@ -117,26 +124,28 @@ static void print_values(lua_State *L) {
     script_message(lua_pushfstring(L, "error calling 'print' (%s)", lua_tostring(L, -1)));
 }
 
-/* As stock lua's. */
-static void run_plainly(lua_State *L) {
-  int status;
+/* As stock lua's. Returns the exit status. */
+static int run_plainly(lua_State *L) {
+  int status, exit_status = EXIT_SUCCESS;
   while ((status = load_line(L)) != NO_INPUT) {
     if (status == LUA_OK)
       status = script_call(L, 0, LUA_MULTRET);
     if (status == LUA_OK)
       print_values(L);
     else
-      script_report(L, status);
+      exit_status = script_report(L, status);
+    if (script_signal(exit_status))
+      return exit_status;
   }
   lua_settop(L, 0);
   lua_writeline();
+  return EXIT_SUCCESS;
 }
 
-bool repl_run(lua_State *L) {
+int repl_run(lua_State *L, bool *left) {
   const char *program = script_name_program(NULL);
-  bool console = console_run(L);
-  if (!console)
-    run_plainly(L);
+  *left = console_run(L);
+  int status = *left ? EXIT_SUCCESS : run_plainly(L);
   script_name_program(program);
-  return console;
+  return status;
 }

@@ -13,8 +13,9 @@
 
 #include <lua.h>
 
-/* Read and evaluate lines until the input ends. Empties the stack of L. True if greenlets
- * have run meanwhile: who has left does not wait for them. */
-bool repl_run(lua_State *L);
+/* Read and evaluate lines until the input ends. Empties the stack of L. Sets *left if
+ * greenlets have run meanwhile: who has left does not wait for them. Returns the exit status,
+ * which says more than success only if a signal is to end the program. */
+int repl_run(lua_State *L, bool *left);
 
 #endif

@@ -53,13 +53,21 @@ int script_call(lua_State *L, int nargs, int nresults) {
 }
 
 int script_report(lua_State *L, int status) {
+  int message = lua_gettop(L);
   if (status == LUA_OK)
     return EXIT_SUCCESS;
-  script_message(lua_tostring(L, -1));
-  lua_pop(L, 1);
+  if (lua_type(L, -1) == LUA_TUSERDATA || lua_type(L, -1) == LUA_TTABLE)
+    verdict = binding_exit_status(L, -1); /* it has reached no handler */
+  if (!script_signal(verdict))
+    script_message(luaL_tolstring(L, -1, NULL));
+  lua_settop(L, message - 1);
   int exit_status = verdict;
   verdict = EXIT_FAILURE;
   return exit_status;
+}
+
+int script_signal(int exit_status) {
+  return exit_status > BINDING_BY_SIGNAL ? exit_status - BINDING_BY_SIGNAL : 0;
 }
 
 /* Run the chunk on top, or report why it could not be loaded. */

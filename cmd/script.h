@@ -20,8 +20,12 @@ void script_message(const char *message);
 /* lua_pcall under the message handler. Returns Lua's status. */
 int script_call(lua_State *L, int nargs, int nresults);
 
-/* Unless status is LUA_OK, print and pop the message on top. Returns an exit status. */
+/* Unless status is LUA_OK, print and pop the message on top. Returns an exit status.
+ * A signal that ended the program needs no words. */
 int script_report(lua_State *L, int status);
+
+/* The signal that the program is to die by, its exit status being this; 0: none. */
+int script_signal(int exit_status);
 
 /* Run a file (NULL: standard input) or a string without arguments. */
 int script_run_file(lua_State *L, const char *name);

@@ -182,6 +182,8 @@ static void on_urgent(int number, siginfo_t *info, void *context) {
       look_if_stuck(rt);
     } else if (info->si_code == SI_TIMER && info->si_value.sival_int == TICK_WATCHDOG) {
       l_watchdog_tick(rt);
+    } else if (info->si_code == SI_TIMER && info->si_value.sival_int == TICK_UNHEARD) {
+      l_unheard_tick(rt);
     } else if (info->si_code == SI_QUEUE && listening) {
       l_note_question((unsigned)info->si_value.sival_int);
       l_want(rt, WANT_ANSWER);
@@ -198,6 +200,7 @@ static void forked(void) {
   ticker_forget(&stuck);
   ticking = false;
   l_watchdog_forked();
+  l_forget_signals();
 }
 
 static void own(struct runtime *rt) {
@@ -215,15 +218,18 @@ static void own(struct runtime *rt) {
   rt->hub.active--; /* scripts need not know of it */
 }
 
+void l_mask_hookers(sigset_t *mask) {
+  static const int hookers[] = {SIGUSR1, SIGURG, SIGINT, SIGTSTP, SIGTERM, SIGHUP};
+  for (size_t i = 0; i < sizeof hookers / sizeof *hookers; i++)
+    sigaddset(mask, hookers[i]);
+}
+
 static void take(int number, void (*handler)(int, siginfo_t *, void *)) {
   struct sigaction action;
   memset(&action, 0, sizeof action);
   action.sa_sigaction = handler;
   action.sa_flags = SA_RESTART | SA_SIGINFO;
-  sigaddset(&action.sa_mask, SIGUSR1);
-  sigaddset(&action.sa_mask, SIGURG);
-  sigaddset(&action.sa_mask, SIGINT); /* whose handlers set a hook as well */
-  sigaddset(&action.sa_mask, SIGTSTP);
+  l_mask_hookers(&action.sa_mask);
   sigaction(number, &action, NULL);
 }
 

@@ -8,7 +8,8 @@
  *
  *     SIGUSR1                    what all greenlets do, to stderr
  *     SIGURG, from sigqueue      the same, to the program that asks (answer.h)
- *     SIGURG, from a timer       ticks: is it stuck in C; the watchdog (watchdog.c)
+ *     SIGURG, from a timer       ticks: is it stuck in C; the watchdog (watchdog.c); has
+ *                                nobody taken SIGTERM (interrupt.c)
  *
  * A script that watches one of these signals itself takes it over: watchers replace
  * the handler, and put it back.
@@ -16,12 +17,14 @@
 #ifndef LUA_BINDING_ATTENTION_H
 #define LUA_BINDING_ATTENTION_H
 
+#include <signal.h>
+
 #include "lua_binding/runtime.h"
 
 enum { WANT_DUMP = 1, WANT_ANSWER = 2, WANT_WATCHDOG = 4 };
 
-/* What the two timers' signals carry. */
-enum { TICK_STUCK = 1, TICK_WATCHDOG = 2 };
+/* What the timers' signals carry. */
+enum { TICK_STUCK = 1, TICK_WATCHDOG = 2, TICK_UNHEARD = 3 };
 
 /* Have this served soon. Safe in signal handlers. */
 void l_want(struct runtime *rt, unsigned what);
@@ -49,7 +52,24 @@ void l_take_ticks(struct runtime *rt);
 void l_open_attention(lua_State *L, struct runtime *rt);
 void l_close_attention(struct runtime *rt);
 
-/* interrupt.c's hook, which serves what is wanted, too. */
+/* Add the signals whose handlers set a hook: none may interrupt another. */
+void l_mask_hookers(sigset_t *mask);
+
+/* ---- interrupt.c ---- */
+
+/* Its hook, which serves what is wanted, too. */
 void l_on_interrupt_hook(lua_State *L, lua_Debug *ar);
+
+/* The signal that asks the program to end was sent a while ago. In the signal handler. */
+void l_unheard_tick(struct runtime *rt);
+
+/* From now on Ctrl-C and such end the process at once. */
+void l_default_interrupt(struct runtime *rt);
+
+/* Raise what came before that, and nobody has taken. */
+void l_raise_untaken(lua_State *L, struct runtime *rt);
+
+/* In the child of a fork: what has come was the parent's. */
+void l_forget_signals(void);
 
 #endif

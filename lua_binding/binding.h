@@ -74,7 +74,8 @@ int binding_wait(lua_State *L);
  * A lua_CFunction for the main greenlet, no arguments: raise GreenletExit in
  * every greenlet that is still alive, so that its to-be-closed variables
  * close, and wait for their ends. A greenlet that refuses to die a hundred
- * times is left. From here on a second Ctrl-C ends the process at once.
+ * times is left. From here on Ctrl-C ends the process at once, but one that follows
+ * another within 0.2 s: keys repeat.
  */
 int binding_finish(lua_State *L);
 
@@ -95,8 +96,10 @@ void binding_traceback(lua_State *L, int idx, const char *message, int level);
 
 /*
  * The exit status for the uncaught error at idx of the main greenlet: 3 for
- * LoopExit (a deadlock), 130 for KeyboardInterrupt, 1 for all others.
+ * LoopExit (a deadlock), 130 for KeyboardInterrupt, 1 for all others. For Terminated
+ * it is BINDING_BY_SIGNAL and the signal's number: the host should die by that.
  */
+enum { BINDING_BY_SIGNAL = 256 };
 int binding_exit_status(lua_State *L, int idx);
 
 /*
@@ -110,6 +113,14 @@ int binding_exit_status(lua_State *L, int idx);
  * again when they go on.
  */
 int binding_attend(lua_State *L);
+
+/*
+ * From now on SIGTERM and SIGHUP, unless they are ignored, raise Terminated in the main
+ * greenlet; or (off) they have their default action again. One more, 0.2 s after the
+ * first, has that at once; so has the first if nobody takes it in that time, since a C
+ * function does not return.
+ */
+void binding_heed_termination(lua_State *L, bool on);
 
 /* Call f, in the signal handler, before such a default action, and before a fault (SIGSEGV)
  * ends the process. NULL: nothing. */

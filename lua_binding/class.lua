@@ -231,7 +231,7 @@ function core.setter(class, name, f) rawget(class, "__setters")[name] = f end
 --
 -- [Errors, reports, exit status](failures.md) tells what becomes of errors that nobody catches.
 -- @page errors Errors
--- @order pcall xpcall BaseException GreenletExit KeyboardInterrupt Exception LoopExit
+-- @order pcall xpcall BaseException GreenletExit KeyboardInterrupt Terminated Exception LoopExit
 --   InvalidSwitchError ConcurrentObjectUseError
 
 -- ---- Errors ----
@@ -297,6 +297,15 @@ core.BaseException, core.Exception, core.GreenletExit = BaseException, Exception
 -- @super greenlet.BaseException
 -- @source KeyboardInterrupt
 core.KeyboardInterrupt = BaseException:extend("KeyboardInterrupt")
+
+--- SIGTERM or SIGHUP, raised in the main greenlet of greenlua: see [signals](signal.md).
+-- @class greenlet.Terminated
+-- @within errors
+-- @tparam[opt] string message `"SIGTERM"` or `"SIGHUP"`
+-- @tparam[opt] integer signal its number
+-- @switches no
+-- @super greenlet.BaseException
+core.Terminated = BaseException:extend("Terminated")
 
 --- Raised in the main greenlet when nothing can ever wake it: see [deadlocks](deadlocks.md).
 -- @class greenlet.LoopExit

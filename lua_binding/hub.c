@@ -39,7 +39,7 @@
  * @tfield table Hub.NOT_ERROR the classes of errors that are not printed, `{GreenletExit}`;
  *   assignable
  * @tfield table Hub.SYSTEM_ERROR the classes of errors that are raised in the main greenlet,
- *   `{KeyboardInterrupt}`; assignable
+ *   `{KeyboardInterrupt, Terminated}`; assignable
  * @tfield any Hub.exception_stream where reports go: `io.stderr`, or any object with `write`;
  *   `false` silences them. Assignable
  * @source gevent.hub.Hub

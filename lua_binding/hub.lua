@@ -9,7 +9,7 @@ local Hub = core.Hub
 core.reports = {}
 
 Hub.NOT_ERROR = { core.GreenletExit }
-Hub.SYSTEM_ERROR = { core.KeyboardInterrupt }
+Hub.SYSTEM_ERROR = { core.KeyboardInterrupt, core.Terminated }
 
 core.getter(Hub, "exception_stream", function(hub)
   local stream = core.exception_stream

@@ -1,14 +1,19 @@
 /*
- * interrupt.c: Ctrl-C is KeyboardInterrupt in the main greenlet.
+ * interrupt.c: Ctrl-C is KeyboardInterrupt in the main greenlet, and what asks a
+ * program to end, SIGTERM or SIGHUP, is Terminated there.
  *
  * The signal handler sets a flag, wakes the loop, in case it waits, and sets a
  * hook on the Lua thread that runs, in case one does. Whichever comes first
  * takes the flag. The hook is where a greenlet other than main gives way.
  *
+ * Whoever sends SIGTERM relies on it. So if nobody takes that flag in a while, since a
+ * C function does not return, the signal has its default action after all.
+ *
  * A host may decide itself what becomes of Ctrl-C, and of Ctrl-Z: it is told of
  * them in the same way (binding_attend).
  */
 #include <errno.h>
+#include <math.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -17,33 +22,53 @@
 #include "lua_binding/attention.h"
 #include "lua_binding/binding.h"
 #include "lua_binding/runtime.h"
+#include "lua_binding/stuck.h"
+#include "lua_binding/ticker.h"
 
-/* The signals of a terminal's keys. */
-enum key { INTERRUPT, SUSPEND, KEYS };
+/* The signals: of a terminal's keys, and those that ask to end. */
+enum key { INTERRUPT, TERMINATE, HANGUP, SUSPEND, KEYS };
 
-static const int numbers[KEYS] = {[INTERRUPT] = SIGINT, [SUSPEND] = SIGTSTP};
+static const struct {
+  int number;
+  const char *name;
+} signals[KEYS] = {[INTERRUPT] = {SIGINT, "SIGINT"},
+                   [TERMINATE] = {SIGTERM, "SIGTERM"},
+                   [HANGUP] = {SIGHUP, "SIGHUP"},
+                   [SUSPEND] = {SIGTSTP, "SIGTSTP"}};
 
-/* After which one that was not taken never will be: keys repeat, and machines are busy. */
+/* After which one that was not taken never will be: keys repeat, machines are busy, and
+ * timeout(1) and closing terminals send theirs twice. */
 static const double DEAF_SECONDS = 0.2;
 
 static struct runtime *_Atomic owner; /* a process has one SIGINT */
 static atomic_int pressed[KEYS];
 static double pressed_at[KEYS];       /* seconds; the signal handler's alone */
-static int takers[KEYS] = {LUA_NOREF, LUA_NOREF}; /* functions of the host's, in the registry */
+static volatile sig_atomic_t asked;   /* to end, by the number; once and for all */
+static struct ticker unheard = {.value = TICK_UNHEARD}; /* nobody has taken it yet */
+/* Functions of the host's, in the registry. */
+static int takers[KEYS] = {LUA_NOREF, LUA_NOREF, LUA_NOREF, LUA_NOREF};
 static void (*last_resort)(void);                 /* the host's, before a default action */
 static lua_Hook saved_hook;
 static int saved_mask, saved_count;
 
-static void *box_interrupt(lua_State *L, struct runtime *rt) {
-  l_push_core(L, rt, "KeyboardInterrupt");
-  lua_call(L, 0, 1);
-  return l_box(L);
+/* Push what is raised. */
+static void push_error(lua_State *L, struct runtime *rt, enum key key) {
+  if (key == INTERRUPT) {
+    l_push_core(L, rt, "KeyboardInterrupt");
+    lua_call(L, 0, 1);
+  } else {
+    l_push_core(L, rt, "Terminated");
+    lua_pushstring(L, signals[key].name);
+    lua_pushinteger(L, signals[key].number);
+    lua_call(L, 2, 1);
+  }
 }
 
 /* Make it pending in main, and main the next to run. */
-static void kill_main(lua_State *L, struct runtime *rt) {
+static void kill_main(lua_State *L, struct runtime *rt, enum key key) {
   struct greenlet *main = &rt->hub.main;
-  void *box = box_interrupt(L, rt);
+  push_error(L, rt, key);
+  void *box = l_box(L);
   if (greenlet_kill(main, box) < 0)
     l_drop_error(&rt->hub, box);
   if (callback_pending(&main->ready)) {
@@ -123,20 +148,19 @@ void l_on_interrupt_hook(lua_State *L, lua_Debug *ar) {
     if (is_taken(key)) {
       tell_in_hook(L, rt, key);
     } else if (rt->hub.current == &rt->hub.main && may_raise(L)) {
-      l_push_core(L, rt, "KeyboardInterrupt");
-      lua_call(L, 0, 1);
+      push_error(L, rt, key);
       l_error(L);
     } else {
-      kill_main(L, rt);
+      kill_main(L, rt, key);
     }
   }
   if (any && may_yield(L, rt))
     give_way(L, rt, waiter_yield);
 }
 
-/* (light runtime) */
+/* (light runtime, key) */
 static int deliver(lua_State *L) {
-  kill_main(L, lua_touserdata(L, 1));
+  kill_main(L, lua_touserdata(L, 1), (enum key)lua_tointeger(L, 2));
   return 0;
 }
 
@@ -155,7 +179,8 @@ static void on_async(struct watcher *watcher, int events) {
     } else {
       lua_pushcfunction(L, deliver);
       lua_pushlightuserdata(L, rt);
-      l_call_in_hub(rt, 1);
+      lua_pushinteger(L, key);
+      l_call_in_hub(rt, 2);
     }
   }
 }
@@ -182,14 +207,30 @@ static void act_by_default(int number) {
   raise(number);
 }
 
+static bool asks_to_end(enum key key) {
+  return key == TERMINATE || key == HANGUP;
+}
+
+/* Is it one that came a moment ago, once more? */
+static bool repeats(enum key key) {
+  double since = asks_to_end(key) ? fmax(pressed_at[TERMINATE], pressed_at[HANGUP])
+                                  : pressed_at[key];
+  return clock_seconds() - since < DEAF_SECONDS;
+}
+
 static void press(struct runtime *rt, enum key key) {
-  double now = clock_seconds();
-  if (atomic_exchange(&pressed[key], 1)) {
-    if (now - pressed_at[key] >= DEAF_SECONDS) /* whatever runs does not listen */
-      act_by_default(numbers[key]);
+  bool untaken = atomic_load(&pressed[key]);
+  if (untaken || (asked && asks_to_end(key))) {
+    if (!repeats(key)) /* whatever runs does not listen, or takes too long to end */
+      act_by_default(signals[key].number);
     return;
   }
-  pressed_at[key] = now;
+  pressed_at[key] = clock_seconds();
+  atomic_store(&pressed[key], 1);
+  if (asks_to_end(key)) {
+    asked = signals[key].number;
+    ticker_set(&unheard, DEAF_SECONDS, 0);
+  }
   arm_hook(rt->L);
   watcher_send(&rt->interrupt);
   /* Should what runs give way to another before its hook is called, the hub is next. */
@@ -197,27 +238,68 @@ static void press(struct runtime *rt, enum key key) {
   rt->hub.batch_end = 0;
 }
 
+static enum key key_of(int number) {
+  enum key key = INTERRUPT;
+  while (signals[key].number != number)
+    key++;
+  return key;
+}
+
+/* Without an owner the program is at its end, or over. */
 static void on_signal(int number) {
   struct runtime *rt = owner;
+  enum key key = key_of(number);
   int kept = errno;
   if (rt)
-    press(rt, number == SIGTSTP ? SUSPEND : INTERRUPT);
-  else
+    press(rt, key);
+  else if (!repeats(key))
     act_by_default(number);
   errno = kept;
+}
+
+void l_unheard_tick(struct runtime *rt) {
+  struct text text = {.length = 0};
+  if (!atomic_load(&pressed[TERMINATE]) && !atomic_load(&pressed[HANGUP]))
+    return;
+  if (l_add_c_place(rt, &text))
+    act_by_default(asked);
+  ticker_set(&unheard, DEAF_SECONDS, 0); /* it is only the machine that is busy */
+}
+
+void l_forget_signals(void) {
+  for (enum key key = 0; key < KEYS; key++)
+    atomic_store(&pressed[key], 0);
+  asked = 0;
+  ticker_forget(&unheard);
 }
 
 /* Take the signal, unless it is ignored (nohup, a shell without job control). */
 static void install(enum key key) {
   struct sigaction action;
-  if (sigaction(numbers[key], NULL, &action) < 0 || action.sa_handler == SIG_IGN)
+  if (sigaction(signals[key].number, NULL, &action) < 0 || action.sa_handler == SIG_IGN)
     return;
   memset(&action, 0, sizeof action);
   action.sa_handler = on_signal;
   action.sa_flags = SA_RESTART;
-  sigaddset(&action.sa_mask, SIGUSR1); /* whose handlers set a hook as well */
-  sigaddset(&action.sa_mask, SIGURG);
-  sigaction(numbers[key], &action, NULL);
+  l_mask_hookers(&action.sa_mask);
+  sigaction(signals[key].number, &action, NULL);
+}
+
+static void uninstall(enum key key) {
+  struct sigaction action;
+  if (sigaction(signals[key].number, NULL, &action) == 0 && action.sa_handler == on_signal)
+    signal(signals[key].number, SIG_DFL);
+}
+
+void binding_heed_termination(lua_State *L, bool on) {
+  if (on)
+    l_take_ticks(l_find_runtime(L));
+  for (enum key key = TERMINATE; key <= HANGUP; key++) {
+    if (on)
+      install(key);
+    else
+      uninstall(key);
+  }
 }
 
 /* What a Ctrl-Z left pending when it stopped the process at once is forgotten. */
@@ -289,13 +371,23 @@ static int core_install(lua_State *L) {
   return 0;
 }
 
-/* core.default_interrupt(): from now on Ctrl-C ends the process at once */
+void l_default_interrupt(struct runtime *rt) {
+  if (owner == rt)
+    owner = NULL;
+}
+
+void l_raise_untaken(lua_State *L, struct runtime *rt) {
+  for (enum key key = INTERRUPT; key <= HANGUP; key++) {
+    if (!owner && atomic_exchange(&pressed[key], 0)) {
+      push_error(L, rt, key);
+      l_error(L);
+    }
+  }
+}
+
+/* core.default_interrupt(): from now on Ctrl-C and such end the process at once */
 static int core_default(lua_State *L) {
-  struct sigaction action;
-  (void)L;
-  owner = NULL; /* should a watcher of the signal give it back to us */
-  if (sigaction(SIGINT, NULL, &action) == 0 && action.sa_handler == on_signal)
-    signal(SIGINT, SIG_DFL);
+  l_default_interrupt(l_runtime(L));
   return 0;
 }
 
@@ -303,6 +395,7 @@ void l_close_interrupt(struct runtime *rt) {
   if (owner != rt)
     return;
   owner = NULL;
+  ticker_end(&unheard);
   takers[INTERRUPT] = takers[SUSPEND] = LUA_NOREF;
 }
 

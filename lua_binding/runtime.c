@@ -2,6 +2,7 @@
  * runtime.c: opening and closing, and what a host program calls.
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -228,9 +229,11 @@ int binding_wait(lua_State *L) {
 
 int binding_finish(lua_State *L) {
   struct runtime *rt = l_find_runtime(L);
+  l_default_interrupt(rt);
   l_push_core(L, rt, "finish");
   lua_call(L, 0, 0);
   l_print_late_reports(L, rt);
+  l_raise_untaken(L, rt);
   return 0;
 }
 
@@ -265,9 +268,21 @@ void binding_traceback(lua_State *L, int error, const char *message, int level) 
   lua_remove(L, -2);
 }
 
+static int signal_of(lua_State *L, int idx) {
+  lua_getfield(L, idx, "args");
+  lua_rawgeti(L, -1, 2);
+  lua_Integer number = lua_tointeger(L, -1);
+  lua_pop(L, 2);
+  return number > 0 && number < NSIG ? (int)number : SIGTERM;
+}
+
 int binding_exit_status(lua_State *L, int idx) {
   struct runtime *rt = l_find_runtime(L);
+  if (!rt)
+    return 1;
   if (l_is_a(L, rt, idx, "LoopExit"))
     return 3;
+  if (l_is_a(L, rt, idx, "Terminated"))
+    return BINDING_BY_SIGNAL + signal_of(L, idx);
   return l_is_a(L, rt, idx, "KeyboardInterrupt") ? 130 : 1;
 }
