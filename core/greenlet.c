@@ -221,6 +221,15 @@ static void die(struct greenlet *greenlet) {
   greenlet->ident = -1;
 }
 
+void greenlet_vanish(struct greenlet *greenlet) {
+  die(greenlet);
+  list_init(&greenlet->links);
+}
+
+void greenlet_release(struct greenlet *greenlet) {
+  told(greenlet);
+}
+
 /* A greenlet that never ran dies of an error, which the host keeps. */
 static void die_new(struct greenlet *greenlet, void *error) {
   if (greenlet->weak)

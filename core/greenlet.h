@@ -106,6 +106,13 @@ void greenlet_free(struct greenlet *greenlet);
  * and must not run again, its errors are forgotten. */
 void greenlet_abandon(struct greenlet *greenlet);
 
+/* Be dead, as if for long: not unwound, nobody is told. It must have been abandoned by
+ * waiter.h, and not be current. The hub knows of it no more. */
+void greenlet_vanish(struct greenlet *greenlet);
+
+/* One that has vanished is not needed any more, once nobody's parent: host->released. */
+void greenlet_release(struct greenlet *greenlet);
+
 /* Schedule a NEW greenlet to run in this loop iteration; else no effect. */
 void greenlet_start(struct greenlet *greenlet);
 

@@ -236,17 +236,17 @@ static void run_batch(struct hub *hub) {
   }
 }
 
-/* Nothing can happen any more: say so to the main greenlet. */
+/* Nothing can happen any more: say so to the main greenlet, or who has its place. */
 static void run_dry(struct hub *hub) {
-  struct greenlet *main = &hub->main;
-  if (main->state == GREENLET_WAITING && main->wait.what == WAIT_HUB) {
-    waiter_wake(main, 0);
-  } else if (main->state == GREENLET_WAITING) {
-    waiter_interrupt(main, -EDEADLK);
+  struct greenlet *root = hub->root;
+  if (root->state == GREENLET_WAITING && root->wait.what == WAIT_HUB) {
+    waiter_wake(root, 0);
+  } else if (root->state == GREENLET_WAITING) {
+    waiter_interrupt(root, -EDEADLK);
   } else {
-    assert(main->state == GREENLET_SUSPENDED);
-    hub_ready(hub, main);
-    main->wait.result = -EDEADLK;
+    assert(root->state == GREENLET_SUSPENDED);
+    hub_ready(hub, root);
+    root->wait.result = -EDEADLK;
   }
 }
 
@@ -266,7 +266,7 @@ static void *run(struct greenlet *self, void *arg) {
 /* ---- For greenlets ---- */
 
 int hub_join(struct hub *hub, double seconds) {
-  if (hub->current != &hub->main)
+  if (hub->current != hub->root)
     return -EPERM;
   /* Without ref: its own limit is nothing that is left to run. */
   return waiter_park(hub, WAIT_HUB, NULL, NULL, seconds, false);
@@ -288,6 +288,70 @@ int hub_wait_turn(struct hub *hub, bool nowait) {
 void hub_update_now(struct hub *hub) {
   ev_now_update(hub->loop);
   hub->now = clock_seconds();
+}
+
+/* ---- The child of a fork ---- */
+
+static void leave_pending(struct ev_loop *loop) {
+  (void)loop;
+}
+
+/* Have libev begin anew with the kernel now: to stop a watcher of a file would else stop the
+ * parent's. What happens meanwhile stays pending, and is forgotten with its watcher. */
+static void fork_loop(struct hub *hub) {
+  hub->forks = forks;
+  watchers_forked(hub);
+  watchers_stop_closed(hub);
+  ev_set_invoke_pending_cb(hub->loop, leave_pending);
+  ev_run(hub->loop, EVRUN_NOWAIT);
+  ev_set_invoke_pending_cb(hub->loop, invoke_pending);
+}
+
+static void abandon(struct greenlet *greenlet) {
+  if (greenlet->state == GREENLET_WAITING && greenlet->wait.what == WAIT_WATCHER)
+    watcher_stop((struct watcher *)greenlet->wait.object);
+  waiter_abandon(greenlet);
+}
+
+/* The current greenlet has the place of main: whatever main was the parent of is its. */
+static void replace_main(struct hub *hub) {
+  struct greenlet *current = hub->current;
+  if (current == &hub->main)
+    return;
+  abandon(&hub->main);
+  greenlet_set_parent(current, &hub->self); /* it holds none back */
+  greenlet_vanish(&hub->main);
+  current->parent = NULL;
+  hub->self.parent = hub->main.parent = current;
+  hub->root = current;
+}
+
+void hub_keep_current(struct hub *hub, void (*gone)(struct greenlet *)) {
+  struct list vanished, *all = &hub->greenlets;
+  assert(!hub->nested && hub->current != &hub->self);
+  fork_loop(hub);
+  list_init(&vanished);
+  if (hub->current != &hub->main) { /* as main, it is none of those who can be ended */
+    list_remove(&hub->current->all);
+    hub->greenlet_count -= hub->root != hub->current;
+  }
+  for (struct list *node = all->next; node != all; node = node->next)
+    abandon(container_of(node, struct greenlet, all));
+  replace_main(hub);
+  while (!list_empty(&hub->ready))
+    list_remove(hub->ready.next);
+  while (!list_empty(all)) {
+    struct greenlet *greenlet = container_of(all->next, struct greenlet, all);
+    greenlet_vanish(greenlet);
+    list_append(&vanished, &greenlet->all);
+  }
+  for (struct list *node = vanished.next; node != &vanished; node = node->next)
+    gone(container_of(node, struct greenlet, all));
+  while (!list_empty(&vanished)) {
+    struct list *node = vanished.next;
+    list_remove(node);
+    greenlet_release(container_of(node, struct greenlet, all));
+  }
 }
 
 /* ---- Small numbers ---- */
@@ -363,7 +427,7 @@ static void init_main(struct hub *hub) {
   hub->main.parent = NULL;
   hub->main.state = GREENLET_RUNNING;
   hub->main.begun = true;
-  hub->current = hub->origin = &hub->main;
+  hub->current = hub->origin = hub->root = &hub->main;
 }
 
 static void init_self(struct hub *hub) {

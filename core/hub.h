@@ -57,6 +57,8 @@ struct hub {
   struct list ready;
   struct greenlet main;        /* the thread's own stack, never dead */
   struct greenlet self;        /* the hub as a greenlet */
+  struct greenlet *root;       /* main; in a forked child whoever has forked: the
+                                  one that hears that nothing can happen any more */
   struct stack_pool stacks;
   struct timers timers;
   struct ev_loop *loop;
@@ -116,10 +118,18 @@ int hub_set_stacks(struct hub *hub, unsigned slots, size_t slot_bytes);
 void hub_term(struct hub *hub);
 
 /*
- * Wait until nothing is left to run: 0, or as waiter_park. Only the main
- * greenlet may call it; others get -EPERM.
+ * Wait until nothing is left to run: 0, or as waiter_park. Only the root
+ * may call it; others get -EPERM.
  */
 int hub_join(struct hub *hub, double seconds);
+
+/*
+ * This process is the child of a fork, where nobody but the current greenlet goes on. The
+ * others vanish, main among them; gone(g) is told of each when all have, but not of main. What
+ * was queued is dropped; watchers that were waited for stop; the loop is told of the fork. The
+ * current one is the root from now on, which must not end. Not while hub->nested.
+ */
+void hub_keep_current(struct hub *hub, void (*gone)(struct greenlet *));
 
 /* Wait until the loop has polled once. As waiter_park. */
 int hub_wait_turn(struct hub *hub, bool nowait);

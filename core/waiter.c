@@ -35,6 +35,15 @@ void waiter_interrupt(struct greenlet *greenlet, int result) {
   end(greenlet, result);
 }
 
+void waiter_abandon(struct greenlet *greenlet) {
+  if (greenlet->state == GREENLET_WAITING && greenlet->wait.cancel)
+    greenlet->wait.cancel(greenlet);
+  timer_stop(&greenlet->hub->timers, &greenlet->timer);
+  callback_stop(&greenlet->ready);
+  greenlet->wait = (struct wait){.what = NULL};
+  greenlet->state = GREENLET_SUSPENDED;
+}
+
 /* A sleeper is woken, anybody else who waits has run out of time. */
 static void time_is_up(struct timer *timer) {
   struct greenlet *greenlet = container_of(timer, struct greenlet, timer);

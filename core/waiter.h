@@ -73,6 +73,10 @@ void waiter_wake(struct greenlet *greenlet, int result);
 /* End the wait otherwise, with a negative result: unregister, make it ready. */
 void waiter_interrupt(struct greenlet *greenlet, int result);
 
+/* Whatever the greenlet, not the current one, waits for, it never comes back from it:
+ * nothing refers to it afterwards. */
+void waiter_abandon(struct greenlet *greenlet);
+
 /* Let every other ready greenlet run first. 0, -ECANCELED, -EBADE, -EPERM. */
 int waiter_yield(struct hub *hub);
 

@@ -225,6 +225,17 @@ void watchers_check(struct hub *hub) {
   }
 }
 
+void watchers_stop_closed(struct hub *hub) {
+  struct list *list = &hub->changed_ios, *node = list->next;
+  while (node != list) {
+    struct watcher *watcher = container_of(node, struct watcher, node);
+    bool open = is_open(watcher);
+    if (!open)
+      watcher_stop(watcher);
+    node = open ? node->next : list->next;
+  }
+}
+
 void watchers_forked(struct hub *hub) {
   ev_loop_fork(hub->loop);
   for (size_t fd = 0; fd < hub->ios_room; fd++)

@@ -113,6 +113,9 @@ int watcher_wait(struct watcher *watcher, double seconds);
  */
 void watchers_check(struct hub *hub);
 
+/* The same where nobody is to be told of it. */
+void watchers_stop_closed(struct hub *hub);
+
 /* This process is a forked child: the kernel is to be told anew. */
 void watchers_forked(struct hub *hub);
 

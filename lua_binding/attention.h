@@ -72,4 +72,7 @@ void l_raise_untaken(lua_State *L, struct runtime *rt);
 /* In the child of a fork: what has come was the parent's. */
 void l_forget_signals(void);
 
+/* There is no prompt either, whose signals these might be. */
+void l_forget_takers(void);
+
 #endif

@@ -134,7 +134,7 @@ static int core_tell_later(lua_State *L) {
  * nil: only that */
 static int core_others_run(lua_State *L) {
   const struct hub *hub = &l_runtime(L)->hub;
-  if (hub->refs > 0 || hub->timers.refs > 0 || hub->main.wait.what == WAIT_HUB)
+  if (hub->refs > 0 || hub->timers.refs > 0 || hub->root->wait.what == WAIT_HUB)
     lua_pushboolean(L, true);
   else if (list_empty(&hub->ready))
     lua_pushboolean(L, false);

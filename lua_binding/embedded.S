@@ -16,6 +16,7 @@ compiler:
         embed   lua_binding, hub
         embed   lua_binding, timeout
         embed   lua_binding, signal
+        embed   lua_binding, process
         embed   lua_binding, report
         embed   lua_binding, waits
         embed   lua_binding, cycle

@@ -28,8 +28,8 @@ static void append(lua_State *L, int list) {
 static void push_greenlets(lua_State *L, struct runtime *rt) {
   const struct list *head = &rt->hub.greenlets;
   lua_newtable(L);
-  if (keeps_alive(&rt->hub.main)) {
-    l_push_handle(L, &rt->main_pair);
+  if (keeps_alive(rt->hub.root)) {
+    l_push_handle(L, l_root(rt));
     append(L, lua_gettop(L) - 1);
   }
   for (struct list *node = head->next; node != head; node = node->next) {
@@ -73,7 +73,7 @@ static void push_timeouts(lua_State *L, struct runtime *rt) {
   const struct list *head = &rt->hub.greenlets;
   lua_newtable(L);
   int list = lua_gettop(L);
-  push_timeouts_of(L, &rt->main_pair, list);
+  push_timeouts_of(L, l_root(rt), list);
   for (struct list *node = head->next; node != head; node = node->next)
     push_timeouts_of(L, l_pair(container_of(node, struct greenlet, all)), list);
 }

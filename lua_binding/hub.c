@@ -167,7 +167,7 @@ static int l_hub_cancel_wait(lua_State *L) {
 
 static int join(lua_State *L, struct runtime *rt, int idx) {
   struct l_time time = l_check_time(L, idx);
-  if (rt->hub.current != &rt->hub.main)
+  if (rt->hub.current != rt->hub.root)
     return l_raise(L, rt, "InvalidSwitchError",
                    "only the main greenlet may wait for the end of the loop");
   l_enter(L, rt);

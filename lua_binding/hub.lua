@@ -87,9 +87,9 @@ end
 -- @switches no: it must not wait
 -- @source gevent.hub.Hub.handle_error
 function Hub:handle_error(context, err, traceback)
-  if one_of(self.SYSTEM_ERROR, err) then
+  if one_of(self.SYSTEM_ERROR, err) and context ~= core.main() then
     core.kill(core.main(), err)
-  elseif not one_of(self.NOT_ERROR, err) then
+  elseif not one_of(self.NOT_ERROR, err) and not core.Terminated:class_of(err) then
     self:print_exception(context, err, traceback)
   end
 end

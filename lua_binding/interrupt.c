@@ -66,7 +66,7 @@ static void push_error(lua_State *L, struct runtime *rt, enum key key) {
 
 /* Make it pending in main, and main the next to run. */
 static void kill_main(lua_State *L, struct runtime *rt, enum key key) {
-  struct greenlet *main = &rt->hub.main;
+  struct greenlet *main = rt->hub.root;
   push_error(L, rt, key);
   void *box = l_box(L);
   if (greenlet_kill(main, box) < 0)
@@ -147,7 +147,7 @@ void l_on_interrupt_hook(lua_State *L, lua_Debug *ar) {
     any = true;
     if (is_taken(key)) {
       tell_in_hook(L, rt, key);
-    } else if (rt->hub.current == &rt->hub.main && may_raise(L)) {
+    } else if (rt->hub.current == rt->hub.root && may_raise(L)) {
       push_error(L, rt, key);
       l_error(L);
     } else {
@@ -273,6 +273,18 @@ void l_forget_signals(void) {
   ticker_forget(&unheard);
 }
 
+static void uninstall(enum key key) {
+  struct sigaction action;
+  if (sigaction(signals[key].number, NULL, &action) == 0 && action.sa_handler == on_signal)
+    signal(signals[key].number, SIG_DFL);
+}
+
+void l_forget_takers(void) {
+  for (enum key key = 0; key < KEYS; key++)
+    takers[key] = LUA_NOREF;
+  uninstall(SUSPEND);
+}
+
 /* Take the signal, unless it is ignored (nohup, a shell without job control). */
 static void install(enum key key) {
   struct sigaction action;
@@ -283,12 +295,6 @@ static void install(enum key key) {
   action.sa_flags = SA_RESTART;
   l_mask_hookers(&action.sa_mask);
   sigaction(signals[key].number, &action, NULL);
-}
-
-static void uninstall(enum key key) {
-  struct sigaction action;
-  if (sigaction(signals[key].number, NULL, &action) == 0 && action.sa_handler == on_signal)
-    signal(signals[key].number, SIG_DFL);
 }
 
 void binding_heed_termination(lua_State *L, bool on) {

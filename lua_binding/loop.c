@@ -183,7 +183,7 @@ static int l_loop_run(lua_State *L) {
   l_enter(L, rt);
   if (nowait || once)
     l_leave(L, rt, hub_wait_turn(&rt->hub, nowait));
-  else if (rt->hub.current != &rt->hub.main)
+  else if (rt->hub.current != rt->hub.root)
     l_raise(L, rt, "InvalidSwitchError", "only the main greenlet may run the loop to its end");
   else
     l_leave(L, rt, hub_join(&rt->hub, -1));

@@ -44,7 +44,7 @@ local greenlet = {
   getcurrent = core.getcurrent, sleep = core.sleep,
   kill = core.kill, killall = core.killall, joinall = core.joinall,
   wait = core.wait, iwait = core.iwait, with_timeout = core.with_timeout,
-  get_hub = core.get_hub, signal = core.signal,
+  get_hub = core.get_hub, signal = core.signal, fork = core.fork, waitpid = core.waitpid,
   getswitchinterval = core.getswitchinterval, setswitchinterval = core.setswitchinterval,
   settrace = core.settrace, gettrace = core.gettrace,
   pcall = core.pcall, xpcall = core.xpcall, traceback = core.traceback,

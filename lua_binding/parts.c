@@ -13,7 +13,7 @@ struct part {
 
 #define PARTS \
   PART(class, false) PART(hub, false) PART(greenlet, false) PART(wait, false) \
-  PART(timeout, false) PART(signal, false) PART(module, false) \
+  PART(timeout, false) PART(signal, false) PART(process, false) PART(module, false) \
   PART(monkey, false) PART(event, false) PART(lock, false) PART(local, false) \
   PART(util, false) PART(waitable, false) PART(queue, false) PART(select, false) \
   PART(mapping, false) PART(pool, false) PART(scope, false) \

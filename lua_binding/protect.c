@@ -317,7 +317,8 @@ static int l_exit(lua_State *L) {
   else
     status = (int)luaL_optinteger(L, 1, EXIT_SUCCESS);
   l_print_late_reports(L, l_runtime(L));
-  if (lua_toboolean(L, 2)) {
+  /* The main thread of a forked child is its parent's, and not to be closed. */
+  if (lua_toboolean(L, 2) && l_runtime(L)->hub.root == &l_runtime(L)->hub.main) {
     l_runtime(L)->closing = true;
     lua_close(L);
   }

@@ -42,10 +42,10 @@ static char parent_key;
 static void push_parent(lua_State *L, struct runtime *rt, int idx) {
   const struct handle *handle = lua_touserdata(L, idx);
   idx = lua_absindex(L, idx);
-  if (handle == rt->main_pair.handle)
+  if (handle == l_root(rt)->handle)
     lua_pushnil(L);
   else if (handle == rt->hub_pair.handle)
-    l_push_handle(L, &rt->main_pair);
+    l_push_handle(L, l_root(rt));
   else if (!handle->raw || l_get_private(L, idx, &parent_key) == LUA_TNIL)
     l_push_handle(L, &rt->hub_pair);
 }
@@ -113,7 +113,7 @@ static int set_parent(lua_State *L) {
   if (!l_test_handle(L, 2))
     return luaL_error(L, "the parent of a greenlet must be a greenlet (got %s)",
                       luaL_typename(L, 2));
-  if (handle->pair == &rt->main_pair || handle->pair == &rt->hub_pair || !handle->raw)
+  if (handle->pair == l_root(rt) || handle->pair == &rt->hub_pair || !handle->raw)
     return luaL_error(L, "the parent of this greenlet cannot be set");
   check_cycle(L, rt);
   lua_pushvalue(L, 2);

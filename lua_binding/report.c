@@ -230,7 +230,7 @@ static int core_alive(lua_State *L) {
 }
 
 static int core_main(lua_State *L) {
-  l_push_handle(L, &l_runtime(L)->main_pair);
+  l_push_handle(L, l_root(l_runtime(L)));
   return 1;
 }
 

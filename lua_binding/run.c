@@ -214,6 +214,8 @@ static void *run_on(struct pair *pair, lua_State *L, int arguments) {
     ended_well(pair, L);
   else
     ended_badly(pair, L);
+  if (__builtin_expect(pair->g == pair->g->hub->root, 0))
+    l_end_child(pair, L);
   pair->handle->state = HANDLE_DEAD;
   return l_values;
 }

@@ -161,6 +161,7 @@ static void open_classes(lua_State *L, struct runtime *rt) {
   l_open_protect(L, rt);
   l_open_functions(L, rt);
   l_open_settings(L, rt);
+  l_open_fork(L, rt);
 }
 
 static void open_lua_parts(lua_State *L, struct runtime *rt) {
@@ -169,6 +170,7 @@ static void open_lua_parts(lua_State *L, struct runtime *rt) {
   l_run_part(L, rt, "wait", 0);
   l_run_part(L, rt, "timeout", 0);
   l_run_part(L, rt, "signal", 0);
+  l_run_part(L, rt, "process", 0);
   l_push_core(L, rt, "print_reports");
   rt->print_reports_ref = luaL_ref(L, LUA_REGISTRYINDEX);
 }

@@ -180,6 +180,11 @@ static inline struct pair *l_pair(const struct greenlet *g) {
   return g->arg;
 }
 
+/* Main's; in a forked child that of whoever has forked. */
+static inline struct pair *l_root(const struct runtime *rt) {
+  return l_pair(rt->hub.root);
+}
+
 /* The innermost thread of a greenlet that rests. `at` says it only of one that
  * is parked where a script has called: not of a dead one, nor of the hub, unless
  * a callback has switched away. */
@@ -489,6 +494,11 @@ void l_close_interrupt(struct runtime *rt);
 void l_last_resort(void);
 void l_open_functions(lua_State *L, struct runtime *rt);
 void l_open_settings(lua_State *L, struct runtime *rt);
+void l_open_fork(lua_State *L, struct runtime *rt);
+/* The root of a forked child has ended: so does the process. */
+_Noreturn void l_end_child(struct pair *pair, lua_State *L);
+/* Stop the watchers that hold themselves, but those that tell of forks: watcher.c. */
+void l_stop_watchers(lua_State *L);
 void l_read_environment(lua_State *L, struct runtime *rt);
 /* Set what a variable or an option, `source`, says; raises if it makes no sense. */
 void l_set_by_text(lua_State *L, struct runtime *rt, const char *name, const char *source,

@@ -120,7 +120,7 @@ static bool push_global(lua_State *L, const void *function) {
 static void push_variable(lua_State *L, lua_State *thread, lua_Debug *ar) {
   enum { MOST_LEVELS = 20 };
   struct runtime *rt = l_find_runtime(L);
-  lua_State *threads[] = {thread, l_innermost(&rt->main_pair)};
+  lua_State *threads[] = {thread, l_innermost(l_root(rt))};
   lua_getinfo(thread, "f", ar);
   const void *function = lua_topointer(thread, -1);
   lua_pop(thread, 1);

@@ -203,6 +203,19 @@ static void stop(lua_State *L, struct l_watcher *watcher) {
   lua_setiuservalue(L, 1, UV_CALLBACK);
 }
 
+void l_stop_watchers(lua_State *L) {
+  lua_pushnil(L);
+  while (lua_next(L, LUA_REGISTRYINDEX)) {
+    struct l_watcher *watcher = (struct l_watcher *)l_test_kind(L, -1, &watcher_kind_tag);
+    if (watcher && lua_isinteger(L, -2) && lua_tointeger(L, -2) == watcher->self &&
+        watcher->watcher.kind != WATCHER_FORK) {
+      watcher_stop(&watcher->watcher);
+      drop_self(watcher); /* a field that is there */
+    }
+    lua_pop(L, 1);
+  }
+}
+
 /*** Stop it; it may be started again.
  * @function watcher:stop
  * @switches no
