@@ -127,7 +127,8 @@ int hub_join(struct hub *hub, double seconds);
  * This process is the child of a fork, where nobody but the current greenlet goes on. The
  * others vanish, main among them; gone(g) is told of each when all have, but not of main. What
  * was queued is dropped; watchers that were waited for stop; the loop is told of the fork. The
- * current one is the root from now on, which must not end. Not while hub->nested.
+ * current one is the root from now on, which must not end. While hub->nested the hub begins
+ * anew, on an empty stack: the host must have taken away what its callback was doing.
  */
 void hub_keep_current(struct hub *hub, void (*gone)(struct greenlet *));
 

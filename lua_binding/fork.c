@@ -33,7 +33,18 @@ static void gone(struct greenlet *g) {
   l_member_died(L); /* there is room in its pool */
 }
 
+/* The hub has switched to a greenlet, a link say, from inside a callback, with which it is
+ * not to go on: it gets the thread on top of L for its own. */
+static void renew_hub(lua_State *L, struct runtime *rt) {
+  lua_pushvalue(L, -1);
+  luaL_ref(L, LUA_REGISTRYINDEX);
+  rt->hub_L = rt->hub_pair.L = rt->hub_pair.at = lua_tothread(L, -1);
+}
+
+/* With a fresh thread on top of L. */
 static void become_child(lua_State *L, struct runtime *rt) {
+  if (rt->hub.nested)
+    renew_hub(L, rt);
   l_forget_takers();
   l_stop_watchers(L);
   hub_keep_current(&rt->hub, gone);
@@ -109,9 +120,8 @@ static int l_fork(lua_State *L) {
   l_check_started(L, rt);
   l_enter(L, rt);
   l_leave(L, rt, waiter_check(&rt->hub));
-  if (rt->hub.nested)
-    return l_raise(L, rt, "InvalidSwitchError", "cannot fork while a callback in the hub waits");
   luaL_checkstack(L, LUA_MINSTACK, NULL);
+  lua_newthread(L);
   pid_t pid = fork_process(L, rt, keep);
   if (pid < 0)
     return luaL_fileresult(L, 0, NULL);

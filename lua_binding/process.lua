@@ -49,8 +49,9 @@ function core.waitpid(pid, timeout)
   core.check_time(timeout, 2, "waitpid")
   local watcher <close> = core.loop:child(pid)
   local status, message, number = core.wait_child(watcher, timeout)
-  if not status then return nil, message, number end
-  return outcome(status)
+  if status then return outcome(status) end
+  if number then return nil, message, number end
+  return nil, message
 end
 
 -- ---- The child of a fork ----
