@@ -86,8 +86,8 @@ static bool check_keep(lua_State *L) {
 
 /*** Make a child process, in which the current greenlet goes on.
  * Only that one: the other greenlets of the child, main too, are dead, with nothing closed and no
- * link called, which is up to the parent. Its watchers (but those of `loop:fork`) do not happen,
- * its Timeouts do not expire, callbacks that are queued are not called. Where the greenlet ends the
+ * link called, which is up to the parent. No watcher (but those of `loop:fork`) is active any more,
+ * and callbacks that were queued are not called. Where the greenlet ends the
  * child does, once nothing is left to run: with status 0, or 1 and a report if it failed. What
  * stands in a buffer of `io` is written before, so that it is written once.
  *

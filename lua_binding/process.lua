@@ -19,6 +19,7 @@
 -- 3	6
 -- ```
 -- @page process Processes
+-- @order fork waitpid
 
 local core = ...
 

@@ -1,8 +1,18 @@
---- Functions that are called at a signal, and Ctrl-C.
+--- Functions that are called at a signal, Ctrl-C, and SIGTERM.
 -- Ctrl-C raises KeyboardInterrupt in the main greenlet: where it waits, or in the middle of what it
 -- computes; if another greenlet computes, that one gives way. `pcall` does not stop it. A second
 -- Ctrl-C, 0.2 s after one that was not raised because a C function keeps running, ends the process
--- at once. A handler for INT takes the place of all this, until its `cancel`.
+-- at once; so does one while the greenlets that are left are being closed, unless it follows another
+-- within 0.2 s: keys repeat.
+--
+-- SIGTERM, and SIGHUP, which a terminal sends that is closed, raise Terminated there in the same
+-- way, so that everything is closed; then the process dies by that signal, without a message. One
+-- that comes more than 0.2 s later ends it at once, and so does the first if a C function (`io.read`,
+-- `os.execute`) does not return for so long. This is greenlua's, and only while a signal is not
+-- ignored; in stock lua, and at the [prompt](prompt.md), both end the process at once, the
+-- terminal's settings and the history being saved.
+--
+-- A handler for a signal takes the place of all this, until its `cancel`.
 --
 -- ```lua
 -- local handler = greenlet.signal("USR1", function(text) print(text) end, "got it")
@@ -27,7 +37,7 @@ local core = ...
 -- @treturn signal_handler to cancel it with
 -- @raise bad argument: an unknown signal, KILL and STOP
 -- @switches no
--- @usage greenlet.signal("TERM", os.exit, 0)
+-- @usage greenlet.signal("HUP", reload_configuration)
 -- @source gevent.signal_handler
 function core.signal(signal, f, ...)
   local number = core.handler.number_of(signal)

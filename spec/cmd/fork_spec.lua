@@ -135,11 +135,10 @@ describe("greenlet.fork", function()
 
   it("keeps all greenlets and watchers in the child if it is asked to", function()
     check(PREFIX .. [[
-      local other = greenlet.spawn(function() greenlet.sleep(0.01) print("other", child) end)
+      local other = greenlet.spawn(function() greenlet.sleep(0.01) return 6 end)
       local pid = greenlet.fork {keep = true}
-      if pid == 0 then child = "in the child" end
-      if pid > 0 then greenlet.waitpid(pid) end
-      other:join()]], "other\tin the child\nother\tnil\n")
+      if pid == 0 then os.exit(other:get()) end
+      print(other:get(), greenlet.waitpid(pid))]], "6\tnil\texit\t6\n")
   end)
 
   it("wants a table of options", function()
