@@ -153,6 +153,27 @@ describe_example("sieve.lua", function(example)
   it_refuses(example, "1", "ten", "2.5", "10 10")
 end)
 
+describe_example("prefork.lua", function(example)
+  it("counts primes by processes, however many", function()
+    for workers = 1, 4 do
+      local out, err, status = example("--upto 10000 --workers " .. workers)
+      assert.equal("", err)
+      assert.equal(0, status)
+      assert.equal(("1229 primes up to 10000, %d workers, 0 crashes\n"):format(workers), out)
+    end
+  end)
+
+  it("starts a worker again that has crashed", function()
+    local out, err, status = example("--upto 100 --workers 3 --crash 2")
+    assert.equal("", err)
+    assert.equal(0, status)
+    assert.equal("worker 2: killed by signal 9, started again\n"
+      .. "25 primes up to 100, 3 workers, 1 crash\n", out)
+  end)
+
+  it_refuses(example, "--workers 0", "--upto x", "--many 3")
+end)
+
 describe_example("worker_pool.lua", function(example)
   it("prints the results in the order in which they come", function()
     local out, err, status = example("", "1 + 2 + 3 + 4 + 5 + 6 + 7 + 8\n6 * 7\n2 ^ 10\n")
