@@ -53,8 +53,10 @@ static void become_child(lua_State *L, struct runtime *rt) {
   l_current(rt)->handle->raw = false; /* no parent gets what it returns */
   rt->failures = 0;
   rt->L = L;
-  l_push_core(L, rt, "forget_reports");
-  lua_call(L, 0, 0);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->core_ref);
+  lua_newtable(L);
+  lua_setfield(L, -2, "reports"); /* what is still to be told is told by the parent */
+  lua_pop(L, 1);
 }
 
 /* With all signals blocked: what has come is the parent's. */
@@ -179,13 +181,23 @@ static void die_by(int number) {
   raise(number);
 }
 
+/* (light pair) -> exit status */
+static int end_child(lua_State *L) {
+  struct pair *pair = lua_touserdata(L, 1);
+  l_push_core(L, l_rt(pair), "process");
+  lua_getfield(L, -1, "end_child");
+  l_push_handle(L, pair);
+  lua_call(L, 1, 1);
+  return 1;
+}
+
 _Noreturn void l_end_child(struct pair *pair, lua_State *L) {
   struct runtime *rt = l_rt(pair);
   int status = EXIT_FAILURE;
   rt->L = pair->at = L;
   if (lua_checkstack(L, LUA_MINSTACK)) {
-    l_push_core(L, rt, "end_child");
-    l_push_handle(L, pair);
+    lua_pushcfunction(L, end_child);
+    lua_pushlightuserdata(L, pair);
     if (lua_pcall(L, 1, 1, 0) == LUA_OK)
       status = (int)lua_tointeger(L, -1);
   }

@@ -44,7 +44,7 @@ local greenlet = {
   getcurrent = core.getcurrent, sleep = core.sleep,
   kill = core.kill, killall = core.killall, joinall = core.joinall,
   wait = core.wait, iwait = core.iwait, with_timeout = core.with_timeout,
-  get_hub = core.get_hub, signal = core.signal, fork = core.fork, waitpid = core.waitpid,
+  get_hub = core.get_hub, signal = core.signal, fork = core.fork,
   getswitchinterval = core.getswitchinterval, setswitchinterval = core.setswitchinterval,
   settrace = core.settrace, gettrace = core.gettrace,
   pcall = core.pcall, xpcall = core.xpcall, traceback = core.traceback,
@@ -63,6 +63,9 @@ function greenlet.idle(priority)
   local watcher <close> = core.loop:idle(true, priority)
   core.get_hub():wait(watcher)
 end
+
+-- process.lua is loaded when it is needed.
+function greenlet.waitpid(pid, timeout) return core.process.waitpid(pid, timeout) end
 
 --- @tfield table greenlet.config the [settings](config.md)
 -- @tfield string greenlet._VERSION `"greenlet "` and the version

@@ -13,12 +13,12 @@ struct part {
 
 #define PARTS \
   PART(class, false) PART(hub, false) PART(greenlet, false) PART(wait, false) \
-  PART(timeout, false) PART(signal, false) PART(process, false) PART(module, false) \
+  PART(timeout, false) PART(signal, false) PART(module, false) \
   PART(monkey, false) PART(event, false) PART(lock, false) PART(local, false) \
   PART(util, false) PART(waitable, false) PART(queue, false) PART(select, false) \
   PART(mapping, false) PART(pool, false) PART(scope, false) \
   PART(report, true) PART(waits, true) PART(cycle, true) PART(waiter, true) PART(handler, true) \
-  PART(settings, true) PART(dump, true) PART(unobserved, true)
+  PART(settings, true) PART(dump, true) PART(unobserved, true) PART(process, true)
 
 #define PART(name, late) BINDING_DECLARE_PART(name)
 PARTS

@@ -22,6 +22,7 @@
 -- @order fork waitpid
 
 local core = ...
+local process = {}
 
 -- As os.execute tells it: the bits that waitpid(2) gives.
 local function outcome(status)
@@ -44,7 +45,7 @@ end
 -- @raise bad argument
 -- @switches yes
 -- @usage local ok, how, code = greenlet.waitpid(pid, 5)
-function core.waitpid(pid, timeout)
+function process.waitpid(pid, timeout)
   core.check_integer(1, "waitpid", pid)
   if pid <= 0 then core.argerror(1, "waitpid", "pid of a child expected") end
   core.check_time(timeout, 2, "waitpid")
@@ -57,11 +58,6 @@ end
 
 -- ---- The child of a fork ----
 
---- What is still to be reported is the parent's.
-function core.forget_reports()
-  core.reports = {}
-end
-
 -- A failure of main's own functions at the end: there is nobody else to tell.
 local function guarded(g, f)
   local ok, err = core.pcall(f)
@@ -72,7 +68,7 @@ local function guarded(g, f)
 end
 
 --- The greenlet that has forked has ended. Returns the exit status of the process.
-function core.end_child(g)
+function process.end_child(g)
   local status = 0
   local failed = select("#", core.failure(g)) > 0
   if failed then
@@ -86,3 +82,5 @@ function core.end_child(g)
   if status == 0 and core.failures() > 0 then status = 1 end
   return status
 end
+
+return process

@@ -170,7 +170,6 @@ static void open_lua_parts(lua_State *L, struct runtime *rt) {
   l_run_part(L, rt, "wait", 0);
   l_run_part(L, rt, "timeout", 0);
   l_run_part(L, rt, "signal", 0);
-  l_run_part(L, rt, "process", 0);
   l_push_core(L, rt, "print_reports");
   rt->print_reports_ref = luaL_ref(L, LUA_REGISTRYINDEX);
 }
