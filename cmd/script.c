@@ -59,7 +59,7 @@ int script_report(lua_State *L, int status) {
   if (lua_type(L, -1) == LUA_TUSERDATA || lua_type(L, -1) == LUA_TTABLE)
     verdict = binding_exit_status(L, -1); /* it has reached no handler */
   if (!script_signal(verdict))
-    script_message(luaL_tolstring(L, -1, NULL));
+    script_message(verdict == EXIT_FAILURE ? lua_tostring(L, -1) : luaL_tolstring(L, -1, NULL));
   lua_settop(L, message - 1);
   int exit_status = verdict;
   verdict = EXIT_FAILURE;

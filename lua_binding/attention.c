@@ -239,6 +239,16 @@ static void give_back(int number, void (*handler)(int, siginfo_t *, void *)) {
     signal(number, SIG_DFL);
 }
 
+void l_expect_ticks(struct runtime *rt) {
+  own(rt);
+}
+
+void l_arm_ticks(void) {
+  struct sigaction action;
+  if (sigaction(SIGURG, NULL, &action) == 0 && action.sa_handler == SIG_DFL)
+    take(SIGURG, on_urgent);
+}
+
 void l_take_ticks(struct runtime *rt) {
   own(rt);
   take(SIGURG, on_urgent);

@@ -49,6 +49,10 @@ void l_unhook(lua_State *L);
 /* Take SIGURG for the watchdog alone. */
 void l_take_ticks(struct runtime *rt);
 
+/* The same in two steps: prepare it; and take it if nobody has, in a signal handler. */
+void l_expect_ticks(struct runtime *rt);
+void l_arm_ticks(void);
+
 void l_open_attention(lua_State *L, struct runtime *rt);
 void l_close_attention(struct runtime *rt);
 

@@ -13,7 +13,6 @@
  * them in the same way (binding_attend).
  */
 #include <errno.h>
-#include <math.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -213,9 +212,10 @@ static bool asks_to_end(enum key key) {
 
 /* Is it one that came a moment ago, once more? */
 static bool repeats(enum key key) {
-  double since = asks_to_end(key) ? fmax(pressed_at[TERMINATE], pressed_at[HANGUP])
-                                  : pressed_at[key];
-  return clock_seconds() - since < DEAF_SECONDS;
+  double since = clock_seconds() - DEAF_SECONDS;
+  if (asks_to_end(key))
+    return pressed_at[TERMINATE] > since || pressed_at[HANGUP] > since;
+  return pressed_at[key] > since;
 }
 
 static void press(struct runtime *rt, enum key key) {
@@ -229,6 +229,7 @@ static void press(struct runtime *rt, enum key key) {
   atomic_store(&pressed[key], 1);
   if (asks_to_end(key)) {
     asked = signals[key].number;
+    l_arm_ticks();
     ticker_set(&unheard, DEAF_SECONDS, 0);
   }
   arm_hook(rt->L);
@@ -299,7 +300,7 @@ static void install(enum key key) {
 
 void binding_heed_termination(lua_State *L, bool on) {
   if (on)
-    l_take_ticks(l_find_runtime(L));
+    l_expect_ticks(l_find_runtime(L));
   for (enum key key = TERMINATE; key <= HANGUP; key++) {
     if (on)
       install(key);

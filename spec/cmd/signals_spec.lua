@@ -158,7 +158,8 @@ describe("SIGPIPE", function()
   it("ends a program as it ends lua", function()
     local function head(name)
       return run.program(name, { shell =
-        "{ lua -e 'while true do print(1) end'; echo $? >status; } | head -n 1; cat status" })
+        "{ lua -e 'while true do print(1) end'; echo $? >status; } | head -n 1; "
+        .. "until [ -s status ]; do sleep 0.01; done; cat status" })
     end
     assert.same(head(run.stock), head(run.greenlua))
     assert.equal("1\n141\n", head(run.greenlua).stdout)
