@@ -164,8 +164,17 @@ static void told(struct greenlet *greenlet) {
 
 static void notify_links(struct callback *callback) {
   struct greenlet *greenlet = container_of(callback, struct greenlet, ready);
-  links_notify(&greenlet->links, greenlet);
+  while (!list_empty(&greenlet->links)) {
+    links_notify_first(&greenlet->links, greenlet);
+    if (callback_pending(callback)) /* greenlet_tell_later */
+      return;
+  }
   told(greenlet);
+}
+
+void greenlet_tell_later(struct greenlet *greenlet, struct link *link) {
+  list_prepend(&greenlet->links, &link->node);
+  hub_call(greenlet->hub, &greenlet->ready);
 }
 
 static bool wakes(const struct link *link) {

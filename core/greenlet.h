@@ -180,6 +180,10 @@ int greenlet_begin_join(struct greenlet *greenlet, double seconds);
  */
 bool greenlet_link(struct greenlet *greenlet, struct link *link);
 
+/* From the notify of such a link that had no memory for what it has to do: it is the
+ * first again, and is notified in the hub's next turn. */
+void greenlet_tell_later(struct greenlet *greenlet, struct link *link);
+
 /* Set the parent, which is kept in memory (host->released is not called for
  * it) while it is one. 0, or -ELOOP for a cycle. */
 int greenlet_set_parent(struct greenlet *greenlet, struct greenlet *parent);

@@ -22,13 +22,17 @@ static inline void link_init(struct link *link, void (*notify)(struct link *, vo
   link->notify = notify;
 }
 
+/* Remove and call the first link of `links`, which has one. */
+static inline void links_notify_first(struct list *links, void *source) {
+  struct link *link = container_of(links->next, struct link, node);
+  list_remove(&link->node);
+  link->notify(link, source);
+}
+
 /* Call and remove every link of `links`. */
 static inline void links_notify(struct list *links, void *source) {
-  while (!list_empty(links)) {
-    struct link *link = container_of(links->next, struct link, node);
-    list_remove(&link->node);
-    link->notify(link, source);
-  }
+  while (!list_empty(links))
+    links_notify_first(links, source);
 }
 
 #endif

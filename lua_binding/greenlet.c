@@ -8,6 +8,7 @@
 
 #include "lua_binding/cycle.h"
 #include "lua_binding/greenlet.h"
+#include "lua_binding/insist.h"
 #include "lua_binding/pair.h"
 #include "lua_binding/runtime.h"
 #include "lua_binding/timeout.h"
@@ -232,37 +233,47 @@ static int l_greenlet_kill(lua_State *L) {
 
 /* ---- For greenlet.lua ---- */
 
-/* Have greenlet.lua tell the links of the handle on top (popped). */
-static void tell_links(lua_State *L, const struct runtime *rt) {
-  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->core_ref);
-  if (lua_getfield(L, -1, "notify") == LUA_TFUNCTION) {
-    lua_pushvalue(L, -3);
-    if (lua_pcall(L, 1, 0, 0) != LUA_OK)
-      lua_pop(L, 1); /* no memory even to report: notify catches all else */
-  } else {
-    lua_pop(L, 1);
+/* (handle of a dead greenlet): tell its list of members and greenlet.lua. Raises for
+ * want of memory, and goes on where it was when it is called again. */
+static int tell_death(lua_State *L) {
+  const struct handle *handle = lua_touserdata(L, 1);
+  l_tell_members(L, 1);
+  if (!handle->has_links)
+    return 0;
+  l_push_core(L, handle->rt, "notify");
+  if (lua_isfunction(L, -1)) {
+    lua_pushvalue(L, 1);
+    lua_call(L, 1, 0);
   }
-  lua_pop(L, 2);
+  return 0;
 }
 
 static void on_death(struct link *link, void *source) {
   struct pair *pair = container_of(link, struct notice, link)->pair;
-  struct handle *handle = pair->handle;
   struct runtime *rt = l_rt(pair);
   lua_State *L = rt->hub_L;
-  (void)source;
   rt->L = L;
+  lua_pushcfunction(L, tell_death);
   l_push_handle(L, pair);
-  lua_pushvalue(L, -1);
-  l_member_died(L);
-  if (handle->has_links)
-    tell_links(L, rt);
-  else
-    lua_pop(L, 1);
+  if (lua_pcall(L, 1, 0, 0) == LUA_OK)
+    return;
+  lua_pop(L, 1); /* nothing that is called raises anything else */
+  l_await_memory();
+  greenlet_tell_later(source, link);
+}
+
+bool l_spare_notice(struct runtime *rt) {
+  if (!rt->spare_notice)
+    rt->spare_notice = l_try_new(rt, sizeof *rt->spare_notice);
+  return rt->spare_notice;
 }
 
 static void attach_notice(lua_State *L, struct pair *pair) {
-  struct notice *notice = l_new(L, sizeof *notice);
+  struct runtime *rt = l_rt(pair);
+  if (!l_spare_notice(rt))
+    luaL_error(L, "not enough memory");
+  struct notice *notice = rt->spare_notice;
+  rt->spare_notice = NULL;
   link_init(&notice->link, on_death);
   notice->pair = pair;
   pair->notice = notice;

@@ -19,43 +19,45 @@ local wants = {
   link_exception = function(g) return not g:successful() end,
 }
 
+-- In a raw greenlet of its own. It counts as told when that has begun.
+local function start_link(list, entry, g)
+  local runner = core.greenlet(entry.f, core.get_hub())
+  table.remove(list, 1)
+  local ok, err = core.pcall(runner.switch, runner, g)
+  if ok then return end
+  if not runner.dead and not runner.started then table.insert(list, 1, entry) end
+  core.raise(err)
+end
+
+-- In the hub, again when there was no memory for it. A quiet link, one of ours, raises
+-- nothing else, and must stand to be told again.
 local function call_links(g)
   local list = links[g]
   while list and #list > 0 do
-    local entry = table.remove(list, 1)
-    if entry.kind == "rawlink" then
+    local entry = list[1]
+    if entry.quiet then
+      entry.f(g)
+      if list[1] == entry then table.remove(list, 1) end
+    elseif entry.kind == "rawlink" then
+      table.remove(list, 1)
       core.call_link(entry.f, g)
     elseif wants[entry.kind](g) then
-      core.greenlet(entry.f, core.get_hub()):switch(g)
+      start_link(list, entry, g)
+    else
+      table.remove(list, 1)
     end
   end
   telling[g] = nil
-end
-
--- A rawlink runs in the hub; its error is reported and stops nobody.
-function core.call_link(f, object)
-  local ok, err, traceback = core.traced_call(f, object)
-  if not ok then core.callback_failed(f, err, traceback) end
-end
-
-function core.traced_call(f, ...)
-  local traceback
-  local results = table.pack(core.xpcall(f, function(err)
-    traceback = debug.traceback("", 2):gsub("^\n", "")
-    return err
-  end, ...))
-  if results[1] then return table.unpack(results, 1, results.n) end
-  return false, results[2], traceback
 end
 
 core.notify = call_links
 
 -- Links on a dead greenlet are told soon, in the hub, in a round of their own.
 local function tell_soon(g)
-  if not telling[g] then
-    telling[g] = true
-    core.loop:run_callback(call_links, g)
-  end
+  if telling[g] then return end
+  telling[g] = false -- memory for what follows
+  core.insist(call_links, g)
+  telling[g] = true
 end
 
 local function check_self(g, name)
@@ -69,14 +71,14 @@ local function add_link(g, f, kind, quiet)
   if not core.callable(f) then
     core.argerror(1, kind, "function expected, got " .. core.typename(f))
   end
+  if not core.watch_death(g) then tell_soon(g) end
   local list = links[g]
   if not list then
     list = {}
     links[g] = list
   end
-  list[#list + 1] = { f = f, kind = kind }
+  list[#list + 1] = { f = f, kind = kind, quiet = quiet }
   if kind ~= "link_value" and not quiet then core.take(g) end
-  if not core.watch_death(g) and not telling[g] then tell_soon(g) end
 end
 core.add_link = add_link
 

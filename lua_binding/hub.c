@@ -5,7 +5,7 @@
  */
 #include <errno.h>
 
-#include "lua_binding/runtime.h"
+#include "lua_binding/insist.h"
 #include "lua_binding/watcher.h"
 
 /*** The greenlet that runs the event loop: errors, waiting for events, the end of everything.
@@ -78,32 +78,54 @@ static int report_failure(lua_State *L) {
   return 0;
 }
 
-void l_call_in_hub(struct runtime *rt, int arguments) {
-  lua_State *L = rt->hub_L;
+/* Call the function with `arguments` arguments on top; below it lies the context.
+ * Pops all of it. Raises nothing. */
+static void call_reported(lua_State *L, struct runtime *rt, int arguments) {
   int function = lua_gettop(L) - arguments;
-  rt->L = L;
   lua_pushcfunction(L, with_traceback);
   lua_insert(L, function);
-  if (lua_pcall(L, arguments, 0, function) != LUA_OK) {
-    lua_remove(L, function); /* context, error */
-    lua_pushcfunction(L, report_failure);
-    lua_insert(L, -3);
-    lua_pushlightuserdata(L, rt);
-    lua_insert(L, -3);
-    if (lua_pcall(L, 3, 0, 0) != LUA_OK)
-      lua_pop(L, 1); /* callback_failed catches all but memory errors */
-  } else {
+  if (lua_pcall(L, arguments, 0, function) == LUA_OK) {
     lua_pop(L, 2);
+    return;
+  }
+  lua_remove(L, function); /* context, error */
+  lua_pushcfunction(L, report_failure);
+  lua_insert(L, -3);
+  lua_pushlightuserdata(L, rt);
+  lua_insert(L, -3);
+  if (lua_pcall(L, 3, 0, 0) != LUA_OK) { /* callback_failed catches all but memory errors */
+    lua_pop(L, 1);
+    rt->failures++;
+    l_say_no_memory();
   }
 }
 
-/* core.reports has failures to be printed. */
+void l_call_in_hub(struct runtime *rt, int arguments) {
+  rt->L = rt->hub_L;
+  call_reported(rt->hub_L, rt, arguments);
+}
+
+/* core.call_link(f, object): f(object), whose error is reported and stops nobody */
+static int core_call_link(lua_State *L) {
+  lua_settop(L, 2);
+  lua_pushvalue(L, 1);
+  lua_insert(L, 1);
+  call_reported(L, l_runtime(L), 1);
+  return 0;
+}
+
+/* core.reports has failures to be printed: as many as there is memory for. */
 static void print_reports(struct callback *callback) {
   struct runtime *rt = container_of(callback, struct runtime, report);
   lua_State *L = rt->hub_L;
-  lua_pushnil(L);
+  rt->L = L;
   lua_rawgeti(L, LUA_REGISTRYINDEX, rt->print_reports_ref);
-  l_call_in_hub(rt, 0);
+  if (lua_pcall(L, 0, 0, 0) == LUA_OK)
+    return;
+  lua_pop(L, 1); /* it catches all but memory errors */
+  l_await_memory();
+  if (!callback_pending(callback))
+    hub_call(&rt->hub, callback);
 }
 
 void l_print_late_reports(lua_State *L, struct runtime *rt) {
@@ -249,6 +271,7 @@ void l_open_hub(lua_State *L, struct runtime *rt) {
                                      {NULL, NULL}};
   static const luaL_Reg getters[] = {{"minimal_ident", get_ident}, {NULL, NULL}};
   static const luaL_Reg functions[] = {{"join", core_join},
+                                       {"call_link", core_call_link},
                                        {"get_hub", l_get_hub},
                                        {"getswitchinterval", l_getswitchinterval},
                                        {"setswitchinterval", l_setswitchinterval},

@@ -124,19 +124,30 @@ end
 function core.loop_exit(object) return core.report.loop_exit(object) end
 
 --- Print the failures of greenlets. In the hub, before their links are told.
-function core.print_reports()
-  local reports = core.reports
-  core.reports = {}
-  for _, g in ipairs(reports) do
-    local err, traceback = core.failure(g)
-    if not counts(err) then
-      core.take(g)
-    elseif core.get("report") == "unobserved" and core.unobserved.keep(g) then
-      goto next
-    end
-    handle(g, err, traceback)
-    ::next::
+local function print_report(g)
+  local err, traceback = core.failure(g)
+  if not counts(err) then
+    core.take(g)
+  elseif core.get("report") == "unobserved" and core.unobserved.keep(g) then
+    return
   end
+  handle(g, err, traceback)
+end
+
+-- Those that are being printed, and how many have been: when there was no memory it
+-- goes on where it was.
+local printing, printed = {}, 0
+
+function core.print_reports()
+  repeat
+    while printed < #printing do
+      print_report(printing[printed + 1])
+      printed = printed + 1
+    end
+    local list = core.reports
+    core.reports = {}
+    printing, printed = list, 0
+  until #list == 0
 end
 
 --- Kill every other greenlet and wait for their ends, so that their to-be-closed variables close.

@@ -34,7 +34,8 @@ void l_push_job_members(lua_State *L, int idx) {
 
 /*
  * core.job(members, done [, items, values]): no calls yet. done(g, tag) is called
- * when the greenlet of a call is dead and no member any more; it must not switch.
+ * when the greenlet of a call is dead and no member any more; it must not switch. If it
+ * fails, for want of memory, it is called again and must find done what it has done.
  * With a list of items, the tags being their indices, the first value of each call
  * is put into the list of values, and done is only called from the first failure on,
  * and after job_tell when no call is left.
@@ -85,7 +86,6 @@ static int core_job_begin(lua_State *L) {
 void l_job_done(lua_State *L, int idx, int g, lua_Integer tag) {
   struct job *job = lua_touserdata(L, idx);
   const struct handle *handle = lua_touserdata(L, g);
-  job->left--;
   job->keen = job->keen || handle->failed;
   if (!job->keen) {
     lua_getiuservalue(L, idx, UV_VALUES);
@@ -93,12 +93,16 @@ void l_job_done(lua_State *L, int idx, int g, lua_Integer tag) {
     lua_rawseti(L, -2, tag);
     lua_pop(L, 1);
   }
+  job->left--;
   if (!job->keen && (!job->told || job->left > 0))
     return;
   lua_getiuservalue(L, idx, UV_DONE);
   lua_pushvalue(L, g);
   lua_pushinteger(L, tag);
-  lua_call(L, 2, 0);
+  if (lua_pcall(L, 2, 0, 0) != LUA_OK) {
+    job->left++;
+    lua_error(L);
+  }
 }
 
 /* core.job_done(job, g, tag): for a call whose greenlet is no member */

@@ -100,20 +100,21 @@ end
 -- What a map knows of its calls. `failure` is the first one, in the order of the
 -- items, that has failed, and `before` how many that come before it are not done.
 local function new_map(members, items)
-  local map = { values = {} }
+  local map = { values = {}, waiting = false, failure = false, err = false, before = false }
   local job
   job = core.job(members, function(g, i)
     local ok, value = outcome(g)
     if ok then map.values[i] = value end
+    local before = map.before
     if not ok and i < (map.failure or math.huge) then
-      map.failure, map.err, map.before = i, value, core.job_before(job, i)
+      before = core.job_before(job, i)
     elseif map.failure and i < map.failure then
-      map.before = map.before - 1
+      before = before - 1
     end
-    if map.waiting and (map.before == 0 or core.job_left(job) == 0) then
-      core.unpark(map.waiting)
-      map.waiting = nil
-    end
+    if map.waiting and (before == 0 or core.job_left(job) == 0) then core.unpark(map.waiting) end
+    -- What could fail, and then is done again, is behind us.
+    map.before = before
+    if not ok and i < (map.failure or math.huge) then map.failure, map.err = i, value end
   end, items, map.values)
   map.job = job
   return map
@@ -124,7 +125,7 @@ local function finish(map, n)
   while core.job_left(map.job) > 0 and map.before ~= 0 do
     map.waiting = getcurrent()
     local ok, err = core.pcall(core.park, "the calls of a map", nil, map)
-    map.waiting = nil
+    map.waiting = false
     if not ok then core.raise(err) end
   end
   if map.failure then core.raise(map.err) end
@@ -167,15 +168,13 @@ end
 
 -- ---- imap ----
 
-local OVER = {}
+-- All of this is done in the hub, again if there was no memory: an entry that is in
+-- the queue already must not be put there twice.
 
 -- An entry is a dead greenlet, or {error} of a source.
-local function deliver(map, i, entry)
-  if not map.ordered then
-    map.queue:put(entry)
-    return
-  end
+local function deliver_ordered(map, i, entry)
   local early = map.early
+  if i < map.first then return end
   early[i] = entry
   while early[map.first] do
     map.queue:put(early[map.first])
@@ -184,13 +183,27 @@ local function deliver(map, i, entry)
   end
 end
 
+local function deliver_at_once(map, entry)
+  local given = map.given
+  if given[entry] then return end
+  given[entry] = false -- memory for what follows
+  map.queue:put(entry)
+  given[entry] = true
+end
+
+local function deliver(map, i, entry)
+  if map.ordered then deliver_ordered(map, i, entry) else deliver_at_once(map, entry) end
+end
+
 local function check_over(map)
-  if map.all_started and core.job_left(map.job) == 0 then map.queue:put(OVER) end
+  if map.all_started and core.job_left(map.job) == 0 then map.queue:shutdown() end
 end
 
 local function new_imap(members, ordered, maxsize)
   local map = {
     ordered = ordered, first = 1, early = {}, queue = core.module.queue.UnboundQueue(),
+    given = setmetatable({}, { __mode = "k" }), all_started = false, failed = false,
+    failure = { false },
     room = maxsize and core.module.lock.Semaphore(maxsize),
   }
   map.job = core.job(members, function(g, i)
@@ -210,10 +223,19 @@ end
 -- What the greenlet of an imap does.
 local function run_imap(map, ...)
   local ok, err = core.pcall(call_all, map, ...)
+  if ok or core.is_exit(err) then return end
+  map.failed = true
+  map.failure[1] = err
+end
+
+-- It is dead. Who iterates hears of it even if there was no memory for it to begin.
+local function feeder_died(map, feeder)
   map.all_started = true
-  if not ok and not core.is_exit(err) then
-    deliver(map, core.job_begun(map.job) + 1, { err })
+  if not map.failed and not feeder:successful() then
+    map.failed = true
+    map.failure[1] = feeder.exception
   end
+  if map.failed then deliver(map, core.job_begun(map.job) + 1, map.failure) end
   check_over(map)
 end
 
@@ -228,11 +250,11 @@ local function next_values(map)
     map.asked = true
     map.room:release()
   end
-  local entry = map.queue:get()
+  local ok, entry = core.pcall(map.queue.get, map.queue)
   map.asked = false
-  if entry == OVER then
+  if not ok then
+    if not core.module.queue.ShutDown:class_of(entry) then core.raise(entry) end
     map.over = true
-    map.queue:put(OVER) -- for others who wait
     return nil
   end
   if core.is_greenlet(entry) then return give(outcome(entry)) end
@@ -266,7 +288,9 @@ local function imap(group, name, ordered, options, ...)
   local f, maxsize = read_options(options, name)
   local read, closing = read_items(name, ...)
   local map = new_imap(group._members, ordered, maxsize)
-  local spawner = Greenlet.spawn(run_imap, map, group, f, read, closing)
+  local spawner = Greenlet(run_imap, map, group, f, read, closing)
+  core.link_quietly(spawner, function() feeder_died(map, spawner) end)
+  spawner:start()
   local token = setmetatable({ map = map, spawner = spawner }, token_meta)
   return function() return next_values(token.map) end, nil, nil, token
 end

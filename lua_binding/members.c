@@ -95,6 +95,7 @@ static void join(lua_State *L, int members, int g, int of, lua_Integer tag) {
   lua_pushvalue(L, of);
   set_membership(L, g);
   list->count = place;
+  list->room = place > list->room ? place : list->room;
   handle->pair->notice->place = (uint32_t)place;
   handle->pair->notice->tag = (uint32_t)tag;
   handle->quiet = list->quiet;
@@ -107,7 +108,27 @@ bool l_join_members(lua_State *L, int members, int g, int of, lua_Integer tag) {
   return notice;
 }
 
-void l_spawn_member(lua_State *L, int arguments, int members, int of, lua_Integer tag) {
+/* (members) */
+static int grow(lua_State *L) {
+  struct l_members *list = members_at(L, 1);
+  lua_getiuservalue(L, 1, UV_LIST);
+  lua_pushboolean(L, false);
+  lua_rawseti(L, -2, list->count + 1);
+  list->room = list->count + 1;
+  return 0;
+}
+
+/* Have the memory for one more member: LUA_OK, or with an error on top. */
+static int make_room(lua_State *L, int members) {
+  const struct l_members *list = members_at(L, members);
+  if (list->count < list->room)
+    return LUA_OK;
+  lua_pushcfunction(L, grow);
+  lua_pushvalue(L, members);
+  return lua_pcall(L, 1, 0, 0);
+}
+
+static int spawn(lua_State *L, int arguments) {
   struct runtime *rt = l_runtime(L);
   bool callbacks = rt->spawn_callbacks;
   lua_pushvalue(L, lua_upvalueindex(2));
@@ -117,7 +138,17 @@ void l_spawn_member(lua_State *L, int arguments, int members, int of, lua_Intege
   int status = lua_pcall(L, arguments + 1, 1, 0);
   rt->spawn_callbacks = callbacks;
   rt->spawns_member = false;
-  if (status != LUA_OK) {
+  return status;
+}
+
+/* What could fail comes before the greenlet. */
+void l_spawn_member(lua_State *L, int arguments, int members, int of, lua_Integer tag) {
+  struct runtime *rt = l_runtime(L);
+  if (!l_spare_notice(rt)) {
+    l_give_place(L, members);
+    luaL_error(L, "not enough memory");
+  }
+  if (make_room(L, members) != LUA_OK || spawn(L, arguments) != LUA_OK) {
     l_give_place(L, members);
     lua_error(L);
   }
@@ -129,7 +160,7 @@ void l_spawn_member(lua_State *L, int arguments, int members, int of, lua_Intege
     if (of != members)
       l_job_done(L, of, g, tag);
   }
-  if (!callbacks)
+  if (!rt->spawn_callbacks)
     return;
   l_push_core(L, rt, "run_spawn_callbacks");
   lua_pushvalue(L, g);
@@ -159,7 +190,12 @@ static int core_members_add(lua_State *L) {
 
 /* ---- Going ---- */
 
-/* The member at `g` leaves; its permit goes to the next. */
+static void forget_membership(lua_State *L, int g) {
+  lua_pushnil(L);
+  set_membership(L, g);
+}
+
+/* The member at `g` leaves; its permit goes to the next. Needs no memory. */
 static void leave(lua_State *L, int members, int g) {
   struct l_members *list = members_at(L, members);
   struct notice *notice = l_membership(L, g);
@@ -174,8 +210,6 @@ static void leave(lua_State *L, int members, int g) {
   lua_pop(L, 1);
   list->count--;
   notice->place = 0;
-  lua_pushnil(L);
-  set_membership(L, g);
   l_give_place(L, members);
 }
 
@@ -188,6 +222,8 @@ static void to_members(lua_State *L) {
 }
 
 static bool is_member(lua_State *L) {
+  if (!l_membership(L, 2)) /* it may be dead, and have left already */
+    return false;
   l_push_membership(L, 2);
   to_members(L);
   bool yes = lua_rawequal(L, -1, 1);
@@ -207,40 +243,45 @@ static int core_members_remove(lua_State *L) {
   l_push_membership(L, 2);
   lua_pushinteger(L, l_membership(L, 2)->tag);
   leave(L, 1, 2);
+  forget_membership(L, 2);
   handle->quiet = false;
   if (!l_is_job(L, 4))
     lua_settop(L, 3);
   return lua_gettop(L) - 2;
 }
 
-/* (handle): a member that is dead. Whoever is called here does not switch. */
-static int member_died(lua_State *L) {
-  lua_Integer tag = l_membership(L, 1)->tag;
-  l_push_membership(L, 1);
-  lua_pushvalue(L, 2);
-  to_members(L); /* handle, members or job, members */
-  const struct l_members *members = members_at(L, 3);
-  leave(L, 3, 1);
-  if (l_is_job(L, 2))
-    l_job_done(L, 2, 1, tag);
-  if (members->quiet || (members->told && members->count == 0)) {
-    lua_getiuservalue(L, 3, UV_LEFT);
-    lua_pushvalue(L, 1);
-    lua_pushinteger(L, members->count);
-    lua_call(L, 2, 0);
-  }
-  return 0;
-}
-
-void l_member_died(lua_State *L) {
-  if (!l_membership(L, -1)) {
+/* Whoever is called here does not switch. */
+void l_tell_members(lua_State *L, int g) {
+  struct notice *notice = ((struct handle *)lua_touserdata(L, g))->pair->notice;
+  l_push_membership(L, g);
+  if (lua_isnil(L, -1)) {
     lua_pop(L, 1);
     return;
   }
-  lua_pushcfunction(L, member_died);
-  lua_insert(L, -2);
-  if (lua_pcall(L, 1, 0, 0) != LUA_OK)
-    lua_pop(L, 1); /* no memory: nothing that is called raises anything else */
+  int of = lua_gettop(L), members = of + 1;
+  lua_pushvalue(L, of);
+  to_members(L);
+  const struct l_members *list = members_at(L, members);
+  if (notice->place)
+    leave(L, members, g);
+  if (!notice->job_knows && l_is_job(L, of))
+    l_job_done(L, of, g, notice->tag);
+  notice->job_knows = true;
+  if (list->quiet || (list->told && list->count == 0)) {
+    lua_getiuservalue(L, members, UV_LEFT);
+    lua_pushvalue(L, g);
+    lua_pushinteger(L, list->count);
+    lua_call(L, 2, 0);
+  }
+  forget_membership(L, g);
+  notice->job_knows = false;
+  lua_settop(L, of - 1);
+}
+
+/* (handle) */
+static int tell_members(lua_State *L) {
+  l_tell_members(L, 1);
+  return 0;
 }
 
 /*
@@ -255,12 +296,13 @@ static struct l_members *reap(lua_State *L) {
   for (lua_Integer i = members->count; i > 0; i--) {
     if (i > members->count) /* what was called has made others leave */
       continue;
-    lua_rawgeti(L, -1, i);
+    lua_pushcfunction(L, tell_members);
+    lua_rawgeti(L, -2, i);
     const struct handle *handle = lua_touserdata(L, -1);
-    if (handle->state == HANDLE_DEAD)
-      l_member_died(L);
-    else
-      lua_pop(L, 1);
+    if (handle->state != HANDLE_DEAD)
+      lua_pop(L, 2);
+    else if (lua_pcall(L, 1, 0, 0) != LUA_OK)
+      lua_pop(L, 1); /* no memory: the rest is for the hub */
   }
   lua_pop(L, 1);
   return members;

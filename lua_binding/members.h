@@ -30,6 +30,7 @@
 struct l_members {
   const void *kind;
   lua_Integer count;
+  lua_Integer room;   /* for so many there is memory: its table does not shrink */
   bool bounded;       /* each member has a permit of UV_PERMITS */
   bool quiet;         /* their failures are nobody else's business */
   bool told;          /* somebody waits, or has waited, for the last one */
@@ -75,7 +76,8 @@ bool l_is_job(lua_State *L, int idx);
 void l_push_job_members(lua_State *L, int idx);
 /* The job at idx has one more call. */
 void l_job_begin(lua_State *L, int idx);
-/* The call `tag` of the job at idx is done, by the greenlet at g. */
+/* The call `tag` of the job at idx is done, by the greenlet at g. Raises for want of
+ * memory: then it is not, and this is to be called again. */
 void l_job_done(lua_State *L, int idx, int g, lua_Integer tag);
 
 /* Each of these as often as need be: the lists are of several modules. */

@@ -45,13 +45,22 @@ void l_push_handle(lua_State *L, struct pair *pair) {
 
 /* ---- Pairs ---- */
 
-void *l_new(lua_State *L, size_t bytes) {
+static void *try_new(lua_State *L, size_t bytes) {
   void *data;
   lua_Alloc allocate = lua_getallocf(L, &data);
   void *block = allocate(data, NULL, 0, bytes);
+  return block ? memset(block, 0, bytes) : NULL;
+}
+
+void *l_new(lua_State *L, size_t bytes) {
+  void *block = try_new(L, bytes);
   if (!block)
     luaL_error(L, "not enough memory");
-  return memset(block, 0, bytes);
+  return block;
+}
+
+void *l_try_new(struct runtime *rt, size_t bytes) {
+  return try_new(rt->store, bytes);
 }
 
 void l_delete(struct runtime *rt, void *block, size_t bytes) {

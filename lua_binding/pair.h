@@ -15,6 +15,7 @@ struct notice {
   struct pair *pair;
   uint32_t place;   /* in its list of members, from 1; 0: in none */
   uint32_t tag;     /* what that list knows it by */
+  bool job_knows;   /* of the death of this member, and its list does not yet */
 };
 
 /* The body of every greenlet, as core calls it: run.c. */

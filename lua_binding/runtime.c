@@ -14,7 +14,7 @@
 #include "lua_binding/binding.h"
 #include "lua_binding/ending.h"
 #include "lua_binding/fault.h"
-#include "lua_binding/runtime.h"
+#include "lua_binding/pair.h"
 
 enum { DEFAULT_SLOTS = 64, DEFAULT_SLOT_BYTES = 4 << 20, DEFAULT_TRAIL = 10 };
 enum { CORE_FIELDS = 128 }; /* about as many as the Lua parts share */
@@ -106,6 +106,8 @@ static int l_runtime_gc(lua_State *L) {
   free_pairs(rt);
   l_detach_notice(&rt->main_pair);
   l_detach_notice(&rt->hub_pair);
+  if (rt->spare_notice)
+    l_delete(rt, rt->spare_notice, sizeof *rt->spare_notice);
   l_trail_term(&rt->trail);
   l_owners_term(&rt->owners);
   hub_term(&rt->hub);
@@ -151,6 +153,7 @@ static void open_classes(lua_State *L, struct runtime *rt) {
   l_open_joinall(L, rt);
   l_open_timeout(L, rt);
   l_open_loop(L, rt);
+  l_open_insist(L, rt);
   l_open_watcher(L, rt);
   l_open_hub(L, rt);
   l_open_report(L, rt);

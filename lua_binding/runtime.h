@@ -107,6 +107,7 @@ struct runtime {
   lua_State *aux;           /* for protected work that never switches */
   struct pair main_pair, hub_pair;
   struct pair *free;
+  struct notice *spare_notice; /* for the next whose death is watched, or NULL */
   int free_count, free_least; /* least: since the list was shrunk */
   double pool_ages;         /* when it is shrunk at the latest, if it is long */
   int anchors;
@@ -330,6 +331,7 @@ void l_push_handle(lua_State *L, struct pair *pair);
 struct pair *l_take_pair(lua_State *L, struct runtime *rt, struct handle *handle, int idx);
 /* Memory of the state's allocator, zeroed; raises without any. */
 void *l_new(lua_State *L, size_t bytes);
+void *l_try_new(struct runtime *rt, size_t bytes); /* NULL without any */
 void l_delete(struct runtime *rt, void *block, size_t bytes);
 /* The same with function and arguments loaded; or the pair that it has. */
 struct pair *l_prepare(lua_State *L, struct runtime *rt, int idx);
@@ -340,6 +342,8 @@ void l_detach_notice(struct pair *pair);
 /* Have the death of the handle at idx told, to its links and its list of members;
  * NULL if it is dead: greenlet.c. */
 struct notice *l_watch_death(lua_State *L, int idx);
+/* Have what that needs for one that has been started; false without memory. */
+bool l_spare_notice(struct runtime *rt);
 void l_spawn_fast(lua_State *L, struct runtime *rt, bool raw);
 /* Check the run argument at 2 of an init: raw.c. */
 void l_check_run(lua_State *L);
@@ -393,9 +397,9 @@ void l_note_killer(lua_State *L, int idx);
 void l_schedule_report(lua_State *L, struct runtime *rt, int idx);
 int l_report_late(lua_State *L);
 
-/* Tell the list of members of the death of the handle on top (popped), unless it
- * knows: members.c. */
-void l_member_died(lua_State *L);
+/* Tell the list of members of the death of the handle at idx, unless it knows. May
+ * raise for memory: it goes on where it was when it is called again. members.c */
+void l_tell_members(lua_State *L, int idx);
 /* Push the argument of the handle at idx, if it is a call of a map: job.c. */
 bool l_push_item(lua_State *L, int idx);
 /* Push the first value of the dead handle at idx; nil if it has none. */
@@ -483,6 +487,7 @@ void l_open_joinall(lua_State *L, struct runtime *rt);
 void l_open_timeout(lua_State *L, struct runtime *rt);
 void l_open_watcher(lua_State *L, struct runtime *rt);
 void l_open_loop(lua_State *L, struct runtime *rt);
+void l_open_insist(lua_State *L, struct runtime *rt); /* insist.h */
 void l_open_hub(lua_State *L, struct runtime *rt);
 void l_open_report(lua_State *L, struct runtime *rt);
 void l_open_waits(lua_State *L, struct runtime *rt);

@@ -3,10 +3,14 @@
 
 local core = ...
 
--- A rawlink that does not take a greenlet's error: waiting is not asking.
+-- A rawlink that does not take a greenlet's error: waiting is not asking. f raises nothing
+-- but for want of memory; then it is called again, and must find done what it has done.
 function core.link_quietly(object, f)
   if core.is_greenlet(object) then
     core.add_link(object, f, "rawlink", true)
+  elseif core.is_waitable and core.is_waitable(object)
+    and rawequal(object.rawlink, core.Waitable.rawlink) then
+    core.link_waitable(object, f, true)
   else
     object:rawlink(f)
   end

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lua_binding/insist.h"
+
 static const char waitable_kind;
 
 static void *init(lua_State *L, struct l_waitable *waitable, const struct l_waitable_type *type) {
@@ -102,15 +104,104 @@ void l_push_waited(lua_State *L, const struct pair *pair) {
   lua_pushnil(L);
 }
 
+/* ---- Links ---- */
+
+/* Its links are told by this call. They are numbered; those up to `due` are to be told. */
+struct l_bell {
+  struct l_insistent call;
+  lua_Integer serial, due;
+};
+
+static char bell_key;
+
+static struct l_waitable *check(lua_State *L) {
+  struct l_waitable *waitable = l_test_waitable(L, 1);
+  if (!waitable)
+    luaL_typeerror(L, 1, "Waitable");
+  return waitable;
+}
+
+/* Push the bell of the object at idx, a private field; NULL and nil if it has none. */
+static struct l_bell *push_bell(lua_State *L, int idx) {
+  lua_pushvalue(L, idx);
+  l_unhide(L, -1);
+  l_get_private(L, -1, &bell_key);
+  lua_replace(L, -2);
+  return lua_touserdata(L, -1);
+}
+
 void l_tell_links(lua_State *L, int idx) {
   const struct l_waitable *waitable = l_test_waitable(L, idx);
   if (__builtin_expect(!waitable->linked, 1))
     return;
-  idx = lua_absindex(L, idx);
-  l_push_core(L, waitable->rt, "links_due");
-  lua_pushvalue(L, idx);
-  l_show(L, -1);
-  lua_call(L, 1, 0);
+  struct l_bell *bell = push_bell(L, idx);
+  if (bell) {
+    bell->due = bell->serial;
+    l_insist(L, lua_gettop(L));
+  }
+  lua_pop(L, 1);
+}
+
+/* core.open_bell(object, tell): have tell(object) called when links are due. No effect
+ * if there is a bell. */
+static int core_open_bell(lua_State *L) {
+  struct l_waitable *waitable = check(L);
+  lua_settop(L, 2);
+  if (push_bell(L, 1))
+    return 0;
+  lua_settop(L, 2);
+  l_show(L, 1);
+  l_new_insistent(L, sizeof(struct l_bell), 1);
+  l_unhide(L, 1);
+  l_set_private(L, 1, &bell_key);
+  waitable->linked = true;
+  return 0;
+}
+
+/* core.close_bell(object): it has no links any more */
+static int core_close_bell(lua_State *L) {
+  check(L)->linked = false;
+  l_unhide(L, 1);
+  lua_pushnil(L);
+  l_set_private(L, 1, &bell_key);
+  return 0;
+}
+
+static struct l_bell *check_bell(lua_State *L) {
+  check(L);
+  struct l_bell *bell = push_bell(L, 1);
+  if (!bell)
+    luaL_error(L, "no bell");
+  return bell;
+}
+
+/* core.new_serial(object): that of a link that is added to it */
+static int core_new_serial(lua_State *L) {
+  lua_pushinteger(L, ++check_bell(L)->serial);
+  return 1;
+}
+
+/* core.links_due(object): all links that it has now are to be told */
+static int core_links_due(lua_State *L) {
+  check(L);
+  l_tell_links(L, 1);
+  return 0;
+}
+
+/* core.bell_due(object): up to which serial links are due, and whether they will be
+ * told by a call that is queued */
+static int core_bell_due(lua_State *L) {
+  const struct l_bell *bell = check_bell(L);
+  lua_pushinteger(L, bell->due);
+  lua_pushboolean(L, callback_pending(&bell->call.callback));
+  return 2;
+}
+
+/* core.ring(object): tell the links that are due in a turn of their own */
+static int core_ring(lua_State *L) {
+  check_bell(L);
+  l_insist(L, lua_gettop(L));
+  return 0;
 }
 
 /* ---- Names ---- */
@@ -243,13 +334,6 @@ static int core_is_waitable(lua_State *L) {
   return 1;
 }
 
-static struct l_waitable *check(lua_State *L) {
-  struct l_waitable *waitable = l_test_waitable(L, 1);
-  if (!waitable)
-    luaL_typeerror(L, 1, "Waitable");
-  return waitable;
-}
-
 /* core.waitable_ready(object) */
 static int core_ready(lua_State *L) {
   const struct l_waitable *waitable = check(L);
@@ -264,12 +348,6 @@ static int core_link_due(lua_State *L) {
   return 1;
 }
 
-/* core.set_linked(object, linked) */
-static int core_set_linked(lua_State *L) {
-  check(L)->linked = lua_toboolean(L, 2);
-  return 0;
-}
-
 /* core.state_text(object, state): what tostring shows */
 static int core_state_text(lua_State *L) {
   check(L);
@@ -280,7 +358,12 @@ void l_open_waitable(lua_State *L, struct runtime *rt) {
   static const luaL_Reg functions[] = {{"is_waitable", core_is_waitable},
                                        {"waitable_ready", core_ready},
                                        {"link_due", core_link_due},
-                                       {"set_linked", core_set_linked},
+                                       {"open_bell", core_open_bell},
+                                       {"close_bell", core_close_bell},
+                                       {"new_serial", core_new_serial},
+                                       {"links_due", core_links_due},
+                                       {"bell_due", core_bell_due},
+                                       {"ring", core_ring},
                                        {"state_text", core_state_text},
                                        {"set_name", core_set_name},
                                        {"name_of", core_name_of},

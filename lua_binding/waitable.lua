@@ -3,49 +3,60 @@
 local core = ...
 local Waitable = core.Waitable
 
--- The links of an object, core.kept(object).links, are a chain of {f =, serial =,
--- before =, after =} from first to last. Those with a serial up to `due` are told by
--- the callback that is queued.
+-- The links of an object, core.kept(object).links, are a chain of {f =, quiet =, serial =,
+-- before =, after =} from first to last. They are told by the object's bell
+-- (waitable.c), which knows up to which serial they are due.
 
 local function remove(list, link)
   if link.before then link.before.after = link.after else list.first = link.after end
   if link.after then link.after.before = link.before else list.last = link.before end
 end
 
-local tell
-
-local function queue(object, list)
-  core.loop:run_callback(tell, object)
-  list.queued = true
+-- A quiet link, one of ours, raises nothing but for want of memory: then it is told again.
+local function tell_first(list, object)
+  local link = list.first
+  if link.quiet then
+    link.f(object)
+    if list.first == link then remove(list, link) end
+  else
+    remove(list, link)
+    core.call_link(link.f, object)
+  end
 end
 
 -- In the hub. A link that is added meanwhile waits for the next round, so that
 -- one that adds itself again does not keep the hub here.
-function tell(object)
+local function tell(object)
   local kept = core.kept(object)
   local list = kept.links
   if not list then return end
-  local final = list.due
-  list.queued = false
+  local final = core.bell_due(object)
   while list.first and list.first.serial <= final and core.link_due(object) do
-    local link = list.first
-    remove(list, link)
-    core.call_link(link.f, object)
+    tell_first(list, object)
   end
-  if list.queued then return end
+  local due, queued = core.bell_due(object)
+  if queued then return end
   if not list.first then
     kept.links = nil
-    core.set_linked(object, false)
-  elseif list.first.serial <= list.due and core.link_due(object) then
-    queue(object, list)
+    core.close_bell(object)
+  elseif list.first.serial <= due and core.link_due(object) then
+    core.ring(object)
   end
 end
 
--- The object is ready, or was: all links that it has now are to be told.
-function core.links_due(object)
-  local list = core.kept(object).links
-  list.due = list.serial
-  if not list.queued then queue(object, list) end
+-- @param quiet it is one of ours
+function core.link_waitable(object, f, quiet)
+  local kept = core.kept(object)
+  local list = kept.links
+  if not list then
+    list = {}
+    kept.links = list
+  end
+  core.open_bell(object, tell)
+  local link = { f = f, quiet = quiet, serial = core.new_serial(object), before = list.last }
+  if list.last then list.last.after = link else list.first = link end
+  list.last = link
+  if core.waitable_ready(object) then core.links_due(object) end
 end
 
 local function check_self(self, name)
@@ -76,18 +87,7 @@ function Waitable:rawlink(f)
   if not core.callable(f) then
     core.argerror(1, "rawlink", "function expected, got " .. core.typename(f))
   end
-  local kept = core.kept(self)
-  local list = kept.links
-  if not list then
-    list = { serial = 0, due = 0 }
-    kept.links = list
-  end
-  list.serial = list.serial + 1
-  local link = { f = f, serial = list.serial, before = list.last }
-  if list.last then list.last.after = link else list.first = link end
-  list.last = link
-  core.set_linked(self, true)
-  if core.waitable_ready(self) then core.links_due(self) end
+  core.link_waitable(self, f)
 end
 
 --- Remove one link to *f*, which is not called from then on, even when notification has begun.

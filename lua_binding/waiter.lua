@@ -36,16 +36,16 @@ Waiter.__index = Waiter
 function waiter.new(objects, timeout)
   local self = setmetatable({
     objects = table.move(objects, 1, #objects, 1, {}),
-    first = 1, last = 0, ready = table.move(objects, 1, #objects, 1, {}), what = waiter.describe(objects), timeout = timeout,
+    first = 1, last = 0, ready = table.move(objects, 1, #objects, 1, {}),
+    what = waiter.describe(objects), timeout = timeout,
   }, Waiter)
-  -- Runs in the hub, where an error would be lost, and with it the wake-up: there is
-  -- room in `ready` from the start.
+  -- Runs in the hub, again if there is no memory for a call: that comes first, and
+  -- there is room in `ready` from the start.
   self.notify = function(object)
+    if self.waiting then core.unpark(self.waiting) end
+    self.waiting = nil
     self.last = self.last + 1
     self.ready[self.last] = object
-    local waiting = self.waiting
-    self.waiting = nil
-    if waiting then core.unpark(waiting) end
   end
   if type(timeout) == "number" then self.deadline = core.clock() + timeout end
   return self
