@@ -211,7 +211,7 @@ allocations: $(BUILD)/packages-test ## run small scripts in which each allocatio
 
 $(BUILD)/spec/reliability/allocations: spec/reliability/allocations.c $(BINDING_OBJ) $(CORE_OBJ)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(LUA_CFLAGS) -D_GNU_SOURCE -o $@ $^ -Wl,--wrap=malloc,--wrap=free \
+	$(CC) $(ALL_CFLAGS) $(LUA_CFLAGS) -D_GNU_SOURCE -o $@ $^ -Wl,--wrap=malloc,--wrap=free,--wrap=write \
 	  -Wl,--wrap=calloc,--wrap=realloc,--wrap=posix_memalign,--wrap=mmap,--wrap=mprotect \
 	  $(LUA_LIBS) -l:libev.a
 

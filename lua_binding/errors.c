@@ -164,6 +164,8 @@ void l_open_errors(lua_State *L, struct runtime *rt) {
                                        {"full_traceback", core_full_traceback},
                                        {"is_exit", core_is_exit},
                                        {NULL, NULL}};
+  lua_pushliteral(L, "not enough memory");
+  lua_rawseti(L, LUA_REGISTRYINDEX, L_NO_MEMORY);
   lua_rawgeti(L, LUA_REGISTRYINDEX, rt->core_ref);
   l_functions(L, rt, functions);
   lua_pop(L, 1);

@@ -8,6 +8,8 @@ local Hub = core.Hub
 
 core.reports = {}
 
+local NO_MEMORY = "not enough memory"
+
 Hub.NOT_ERROR = { core.GreenletExit }
 Hub.SYSTEM_ERROR = { core.KeyboardInterrupt, core.Terminated }
 
@@ -72,7 +74,8 @@ function Hub:print_exception(context, err, traceback)
     lines = ("%s%s %s failed with %s\n\n"):format(lines, os.date("!%Y-%m-%dT%H:%M:%SZ"),
       text(context), title(err))
   end
-  core.pcall(function() stream:write(lines) end)
+  local ok, failure = core.pcall(function() stream:write(lines) end)
+  if not ok and failure == NO_MEMORY then core.raise(failure) end
 end
 
 --- Deal with an error that ended a greenlet, a link or a callback.
@@ -96,10 +99,12 @@ end
 
 -- A replaced handle_error may fail itself: then the error is printed as usual,
 -- and so is its own.
-local function handle(context, err, traceback)
+-- @param may_raise if there was no memory for it, as an error of Lua's: it is done again
+local function handle(context, err, traceback, may_raise)
   local hub = core.get_hub()
   local ok, failure = core.pcall(function() hub:handle_error(context, err, traceback) end)
   if ok then return end
+  if failure == NO_MEMORY and may_raise then core.raise(failure) end
   core.pcall(Hub.print_exception, hub, context, err, traceback)
   core.pcall(Hub.print_exception, hub, "hub:handle_error", failure)
 end
@@ -124,25 +129,29 @@ end
 function core.loop_exit(object) return core.report.loop_exit(object) end
 
 --- Print the failures of greenlets. In the hub, before their links are told.
-local function print_report(g)
+local function print_report(g, may_raise)
   local err, traceback = core.failure(g)
   if not counts(err) then
     core.take(g)
   elseif core.get("report") == "unobserved" and core.unobserved.keep(g) then
     return
   end
-  handle(g, err, traceback)
+  handle(g, err, traceback, may_raise)
 end
+
+-- A handle_error of the user's may need memory that there never is.
+local MOST_TRIES = 1000
 
 -- Those that are being printed, and how many have been: when there was no memory it
 -- goes on where it was.
-local printing, printed = {}, 0
+local printing, printed, tries = {}, 0, 0
 
 function core.print_reports()
   repeat
     while printed < #printing do
-      print_report(printing[printed + 1])
-      printed = printed + 1
+      tries = tries + 1
+      print_report(printing[printed + 1], tries < MOST_TRIES)
+      printed, tries = printed + 1, 0
     end
     local list = core.reports
     core.reports = {}

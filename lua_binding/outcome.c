@@ -1,6 +1,7 @@
 /*
  * outcome.c: how a greenlet ended, kept in its handle, and who took it.
  */
+#include "lua_binding/insist.h"
 #include "lua_binding/pair.h"
 #include "lua_binding/runtime.h"
 
@@ -53,6 +54,14 @@ static void count_failure(struct runtime *rt, struct handle *handle) {
     return;
   handle->counted = true;
   rt->failures++;
+}
+
+void l_report_shortly(struct handle *handle) {
+  if (handle->taken || handle->quiet)
+    return;
+  if (!handle->counted)
+    count_failure(handle->rt, handle);
+  l_say_no_memory();
 }
 
 /* core.report_late(g): print it once the hub runs */

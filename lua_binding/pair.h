@@ -31,6 +31,9 @@ void l_set_result(lua_State *L, struct handle *handle, int idx);
 int l_keep_values(lua_State *L);
 int l_keep_failure(lua_State *L);
 
+/* There was no memory for the latter. */
+void l_report_shortly(struct handle *handle);
+
 /* core: it dies of `error` and never ran. */
 void l_died_new(struct greenlet *g, void *error);
 

@@ -109,11 +109,20 @@ local function give_up_place(self)
   if self._places then release(self._places) end
 end
 
-local function remove_guest(self, g)
+-- In the hub, again if there was no memory for all of it.
+local function drop_guest(self, g)
   local i = find_guest(self, g)
-  if not i then return end
-  core.remove_link(g, table.remove(self._guests, i).leave)
-  give_up_place(self)
+  local guest = self._guests[i]
+  if not guest then return end
+  if not guest.gone then give_up_place(self) end
+  guest.gone = true
+  table.remove(self._guests, i)
+  return guest
+end
+
+local function remove_guest(self, g)
+  local guest = drop_guest(self, g)
+  if guest then core.remove_link(g, guest.leave) end
 end
 
 -- Dead guests whose link has not been called yet leave now.
@@ -149,11 +158,12 @@ end
 
 local function add_guest(self, g, job, tag)
   local function leave()
-    remove_guest(self, g)
+    drop_guest(self, g)
     if job then core.job_done(job, g, tag) end
+    job = nil
     left(self)
   end
-  self._guests[#self._guests + 1] = { g = g, leave = leave }
+  self._guests[#self._guests + 1] = { g = g, leave = leave, gone = false }
   core.link_quietly(g, leave)
 end
 

@@ -76,7 +76,7 @@ COLD static void ended_raw(struct pair *pair, lua_State *L) {
   struct runtime *rt = l_rt(pair);
   rt->throwing = false;
   if (pair->g->parent != &rt->hub.self && !l_send_values(L, rt, lua_gettop(L)))
-    pair->g->error = (void *)(intptr_t)LUA_REFNIL;
+    pair->g->error = (void *)(intptr_t)L_NO_MEMORY;
 }
 
 /* The arguments are kept until the death, no longer. */
@@ -105,7 +105,7 @@ static void failed_raw(struct pair *pair, lua_State *L) {
   rt->throwing = true;
   lua_pushcfunction(L, box_error);
   lua_insert(L, 1);
-  void *error = (void *)(intptr_t)LUA_REFNIL;
+  void *error = (void *)(intptr_t)L_NO_MEMORY;
   if (lua_pcall(L, 1, 1, 0) == LUA_OK)
     error = lua_touserdata(L, -1);
   pair->g->error = error;
@@ -123,6 +123,7 @@ static void failed_well(struct pair *pair, lua_State *L, int traceback) {
   pair->handle->failed = true;
   if (lua_pcall(L, 4, 0, 0) == LUA_OK)
     return;
+  l_report_shortly(pair->handle);
   l_push_handle(L, pair); /* the record failed for want of memory: that is what is left */
   lua_insert(L, -2);
   lua_setiuservalue(L, -2, UV_RESULT);

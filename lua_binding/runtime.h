@@ -262,6 +262,10 @@ int l_object_open(lua_State *L, struct runtime *rt);
 /* Own the value on top (popped) as an error for core. May raise for memory. */
 void *l_box(lua_State *L);
 
+/* An error that needs no memory, as a reference in the registry: "not enough memory".
+ * To unref a negative one has no effect. */
+enum { L_NO_MEMORY = LUA_NOREF - 1 };
+
 /* Push what was boxed, and disown it. */
 void l_unbox(lua_State *L, struct runtime *rt, void *error);
 void l_drop_error(struct hub *hub, void *error);

@@ -120,18 +120,22 @@ end
 
 local function cancel(self, spares_body)
   if self._cancelled then return end
-  self._cancelled = true
   kill_children(self)
   if not spares_body and reaches_body(self) then
-    self._token = Cancelled("the scope is being ended")
+    self._token = self._token or Cancelled("the scope is being ended")
     core.kill(self._owner, self._token)
   end
+  self._cancelled = true -- at last: without memory for all of it, it is done again
 end
 
 -- Note an error: the first ends the scope. `g` is the child that died of it.
 local function fail(self, err, traceback, g)
   local errors = self._errors
-  errors[#errors + 1] = { err = err, traceback = traceback, g = g }
+  if not (g and errors[g]) then
+    if g then errors[g] = false end -- memory for what follows
+    errors[#errors + 1] = { err = err, traceback = traceback, g = g }
+    if g then errors[g] = true end
+  end
   cancel(self)
 end
 
@@ -152,14 +156,10 @@ local function changed(self)
   end
 end
 
--- A child is dead, and so many are left.
+-- A child is dead, and so many are left. In the hub, again if there was no memory.
 local function child_died(self, g, left)
   if not core.outcome(g) then fail(self, core.failure(g), g.traceback, g) end
-  local waiting = self._waiting
-  if waiting and left == 0 then
-    self._waiting = nil
-    core.unpark(waiting)
-  end
+  if left == 0 and self._waiting then core.unpark(self._waiting) end
   changed(self)
 end
 

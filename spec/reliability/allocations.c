@@ -1,16 +1,22 @@
 /*
- * allocations.c: every allocation of a script fails once.
+ * allocations.c: every allocation of a script fails, alone and in a row.
  *
- * Usage: allocations [-f FAILURES] SCRIPT.lua ...
- *        allocations -n NTH FAILURES SCRIPT.lua    one run, in this process
+ * Usage: allocations [-f FAILURES] [-s STEP] SCRIPT.lua ...
+ *        allocations -f FAILURES -n NTH SCRIPT.lua    one run, in this process
  *
  * A script runs in a child of this process again and again, in a Lua state whose
- * allocator and core's (this program is linked with --wrap) fail at the nth call,
- * for every n until the script gets through with no failure. Lua tries once more
- * after a collection; with -f FAILURES so many calls in a row fail. Whatever happens, the
- * process must not crash nor hang, an error that comes out must be Lua's for lack of
- * memory, the next script in the same state must run, and no block may be left when
- * the state is closed. The script's own errors are its checks.
+ * allocator and core's (this program is linked with --wrap), and whatever gets
+ * descriptors, fail at the nth call, for every n (or each STEP-th) until the script gets
+ * through with no failure. Lua tries once more after a collection; so FAILURES calls in a
+ * row fail, or with -f 0 all, for as long as the script lasts, but not more than
+ * MOST_FAILURES: those who wait for memory need some at last.
+ *
+ * Whatever happens, the process must not crash nor hang, and the script must end, by
+ * itself or by an error for lack of memory: its own, or that of a greenlet of its, which
+ * the hub then reports. So a wake-up that is lost shows as a LoopExit. When everything
+ * has ended the function `invariant`, if the script has set it, must find all in order,
+ * the next script in the same state must run, and no block may be left when the state
+ * is closed. The script's own errors are its checks.
  */
 #include <malloc.h>
 #include <signal.h>
@@ -29,11 +35,14 @@
 
 void __real_free(void *block);
 void __wrap_free(void *block);
+ssize_t __real_write(int fd, const void *bytes, size_t count);
+ssize_t __wrap_write(int fd, const void *bytes, size_t count);
 
-enum { SECONDS = 20, MOST_RUNS = 200000, RESERVE = 128 * 1024 };
-enum { PASSED, NO_FAILURE, WRONG_ERROR, NEXT_FAILED, LEAK };
+enum { SECONDS = 10, MOST_RUNS = 200000, MOST_FAILURES = 200, RESERVE = 128 * 1024 };
+enum { PASSED, NO_FAILURE, WRONG_ERROR, INVARIANT, NEXT_FAILED, LEAK };
 
 static bool script_failed;
+static bool reported; /* that there was no memory: by the hub */
 static long blocks; /* of the state's allocator */
 
 /* core keeps a reserve for libev, which cannot go on without memory: once that is
@@ -42,6 +51,12 @@ void __wrap_free(void *block) {
   if (armed && malloc_usable_size(block) >= RESERVE)
     failures_left = 0;
   __real_free(block);
+}
+
+/* The last resort of reports. */
+ssize_t __wrap_write(int fd, const void *bytes, size_t count) {
+  reported = reported || memmem(bytes, count, "no memory to report", 19);
+  return __real_write(fd, bytes, count);
 }
 
 static void *allocate(void *data, void *block, size_t old, size_t bytes) {
@@ -76,7 +91,7 @@ static bool call(lua_State *L, bool may_fail, const char *what) {
   script_failed = status != LUA_OK;
   if (!script_failed)
     return true;
-  bool fine = may_fail && (status == LUA_ERRMEM || is_memory_error(L));
+  bool fine = may_fail && (status == LUA_ERRMEM || reported || is_memory_error(L));
   if (!fine) {
     lua_pushcfunction(L, to_text);
     lua_insert(L, -2);
@@ -104,16 +119,33 @@ static bool load(lua_State *L, const char *text) {
   return false;
 }
 
+/* What the hub reports through: (stream, text). */
+static int note_report(lua_State *L) {
+  lua_settop(L, 2);
+  reported = reported || is_memory_error(L);
+  fputs(lua_tostring(L, 2), stderr);
+  return 0;
+}
+
+static void call_global(lua_State *L, const char *name, bool *fine) {
+  if (lua_getglobal(L, name) == LUA_TFUNCTION)
+    *fine = call(L, false, name);
+  else
+    lua_pop(L, 1);
+}
+
 /* The script's text is on top. What is done in a child: the answer is its status. */
 static int run_child(lua_State *L, unsigned long nth, unsigned failures) {
   calls_left = nth;
-  failures_left = failures;
+  failures_left = failures > 0 ? failures : MOST_FAILURES;
   alarm(SECONDS);
   const char *text = lua_tostring(L, -1);
   armed = true;
   int status = luaL_loadstring(L, text);
   bool fine = status == LUA_ERRMEM || (status == LUA_OK && call(L, true, "script"));
   bool ended_well = fine && status == LUA_OK && !script_failed;
+  if (failures == 0 && failed)
+    failures_left = 0;
   if (ended_well) { /* as the program does */
     lua_pushcfunction(L, binding_wait);
     fine = call(L, true, "wait");
@@ -123,6 +155,10 @@ static int run_child(lua_State *L, unsigned long nth, unsigned failures) {
   armed = false;
   if (!fine)
     return WRONG_ERROR;
+  lua_settop(L, 0);
+  call_global(L, "invariant", &fine);
+  if (!fine)
+    return INVARIANT;
   if (!load(L, next_script) || !call(L, false, "next script"))
     return NEXT_FAILED;
   lua_pushcfunction(L, binding_wait);
@@ -154,16 +190,23 @@ static bool run_nth(lua_State *L, const char *name, unsigned long nth, unsigned 
     return true;
   }
   bad++;
+  printf("%s: allocation %lu, %u times: ", name, nth, failures);
   if (WIFSIGNALED(status))
-    printf("%s: allocation %lu, %u times: %s\n", name, nth, failures, strsignal(WTERMSIG(status)));
+    printf("%s\n", strsignal(WTERMSIG(status)));
   else
-    printf("%s: allocation %lu, %u times: status %d\n", name, nth, failures, WEXITSTATUS(status));
+    printf("status %d\n", WEXITSTATUS(status));
   return true;
 }
 
 static int prepare(lua_State *L) {
   luaL_openlibs(L);
   binding_install(L);
+  if (luaL_dostring(L, "return greenlet.get_hub()") != LUA_OK)
+    lua_error(L);
+  lua_newtable(L);
+  lua_pushcfunction(L, note_report);
+  lua_setfield(L, -2, "write");
+  lua_setfield(L, -2, "exception_stream");
   return 0;
 }
 
@@ -177,12 +220,12 @@ static lua_State *new_state(void) {
 }
 
 /* The state is made in the child, too, and only that. */
-static bool start_nth(unsigned long nth) {
+static bool start_nth(unsigned long nth, unsigned failures) {
   fflush(NULL);
   pid_t child = fork();
   if (child == 0) {
     calls_left = nth;
-    failures_left = 2;
+    failures_left = failures > 0 ? failures : MOST_FAILURES;
     alarm(SECONDS);
     armed = true;
     lua_State *L = lua_newstate(allocate, NULL);
@@ -222,37 +265,45 @@ static void push_text(lua_State *L, const char *name) {
   fclose(file);
 }
 
-static void run_script(const char *name, unsigned failures) {
+static void run_script(const char *name, unsigned failures, unsigned long step) {
   lua_State *L = new_state();
   unsigned long nth = 0;
   if (!L)
     exit(EXIT_FAILURE);
   push_text(L, name);
   while (nth < MOST_RUNS && run_nth(L, name, nth, failures))
-    nth++;
+    nth += step;
   printf("%s: %lu allocations\n", name, nth);
   lua_settop(L, 0);
   lua_close(L);
 }
 
+static int run_once(const char *name, unsigned long nth, unsigned failures) {
+  lua_State *L = new_state();
+  push_text(L, name);
+  return run_child(L, nth, failures);
+}
+
 int main(int argc, char **argv) {
-  if (argc == 5 && strcmp(argv[1], "-n") == 0) {
-    lua_State *L = new_state();
-    push_text(L, argv[4]);
-    return run_child(L, strtoul(argv[2], NULL, 10), (unsigned)atoi(argv[3]));
-  }
-  unsigned long nth = 0;
+  unsigned long nth = 0, step = 1;
   unsigned failures = 1;
-  int first = 1;
-  if (argc > 2 && strcmp(argv[1], "-f") == 0) {
-    failures = (unsigned)atoi(argv[2]);
-    first = 3;
+  bool once = false;
+  for (int option; (option = getopt(argc, argv, "f:s:n:")) != -1;) {
+    unsigned long number = strtoul(optarg ? optarg : "", NULL, 10);
+    switch (option) {
+      case 'f': failures = (unsigned)number; break;
+      case 's': step = number > 0 ? number : 1; break;
+      case 'n': nth = number, once = true; break;
+      default: return EXIT_FAILURE;
+    }
   }
-  while (start_nth(nth))
-    nth++;
+  if (once)
+    return run_once(argv[optind], nth, failures);
+  while (start_nth(nth, failures))
+    nth += step;
   printf("start: %lu allocations\n", nth);
-  for (int i = first; i < argc; i++)
-    run_script(argv[i], failures);
+  for (int i = optind; i < argc; i++)
+    run_script(argv[i], failures, step);
   printf("%lu passed, %lu failed\n", passed, bad);
   return bad ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -18,4 +18,5 @@ local sleeper = greenlet.spawn(function()
 end)
 greenlet.sleep(0)
 sleeper:kill()
+if type(sleeper.exception) == "string" then error(sleeper.exception, 0) end
 assert(closed, "not closed")
