@@ -174,18 +174,33 @@ static int core_members_spawn(lua_State *L) {
   return 1;
 }
 
-/* core.members_add(members, g [, job, tag]): true; false if g is dead; nil if it
- * is in a list already. */
-static int core_members_add(lua_State *L) {
+/* As core.members_add, but leaves the place taken when it fails. */
+static int add_member(lua_State *L) {
   l_check_members(L, 1);
   l_check_handle(L, 2);
   bool elsewhere = l_membership(L, 2);
   int of = lua_isnoneornil(L, 3) ? 1 : 3;
   bool living = l_join_members(L, 1, 2, of, lua_tointeger(L, 4));
-  if (living && elsewhere)
-    return 0;
+  if (living && elsewhere) {
+    lua_pushnil(L);
+    return 1;
+  }
   lua_pushboolean(L, living);
   return 1;
+}
+
+/* core.members_add(members, g [, job, tag]): true; false if g is dead; nil if it
+ * is in a list already. The place that it is to have is free again if this fails. */
+static int core_members_add(lua_State *L) {
+  l_check_members(L, 1);
+  lua_settop(L, 4);
+  lua_pushcfunction(L, add_member);
+  for (int i = 1; i <= 4; i++)
+    lua_pushvalue(L, i);
+  if (lua_pcall(L, 4, 1, 0) == LUA_OK)
+    return 1;
+  l_give_place(L, 1);
+  return lua_error(L);
 }
 
 /* ---- Going ---- */

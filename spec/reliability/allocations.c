@@ -38,7 +38,7 @@ void __wrap_free(void *block);
 ssize_t __real_write(int fd, const void *bytes, size_t count);
 ssize_t __wrap_write(int fd, const void *bytes, size_t count);
 
-enum { SECONDS = 10, MOST_RUNS = 200000, MOST_FAILURES = 200, RESERVE = 128 * 1024 };
+enum { SECONDS = 3, MOST_RUNS = 200000, MOST_FAILURES = 200, RESERVE = 128 * 1024 };
 enum { PASSED, NO_FAILURE, WRONG_ERROR, INVARIANT, NEXT_FAILED, LEAK };
 
 static bool script_failed;
@@ -173,11 +173,14 @@ static int run_child(lua_State *L, unsigned long nth, unsigned failures) {
 
 /* ---- All runs of a script ---- */
 
-static unsigned long passed, bad;
+enum { MOST_BAD = 20 }; /* of a script: so many are enough to see */
+static unsigned long passed, bad, bad_before;
 
 /* Let the nth allocation fail; true when there was one. */
 static bool run_nth(lua_State *L, const char *name, unsigned long nth, unsigned failures) {
   fflush(NULL);
+  if (bad - bad_before >= MOST_BAD)
+    return false;
   pid_t child = fork();
   if (child == 0)
     _exit(run_child(L, nth, failures));
@@ -271,6 +274,7 @@ static void run_script(const char *name, unsigned failures, unsigned long step) 
   if (!L)
     exit(EXIT_FAILURE);
   push_text(L, name);
+  bad_before = bad;
   while (nth < MOST_RUNS && run_nth(L, name, nth, failures))
     nth += step;
   printf("%s: %lu allocations\n", name, nth);

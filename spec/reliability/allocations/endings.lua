@@ -1,7 +1,7 @@
 -- Kills, deadlocks, garbage, errors in handlers, traces.
 local closed = 0
 local function hold()
-  local c <close> = setmetatable({}, { __close = function() greenlet.sleep(0) closed = closed + 1 end })
+  local c <close> = setmetatable({}, { __close = function() closed = closed + 1 greenlet.sleep(0) end })
   greenlet.sleep(100)
 end
 local a, b = greenlet.spawn(hold), greenlet.spawn(hold)

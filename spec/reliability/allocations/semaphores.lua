@@ -16,11 +16,13 @@ for i, lock in ipairs(all) do
   end
   for n = 1, 2 do assert(jobs[n]:get() == n) end
   lock:acquire()
-  greenlet.spawn(function()
-    local got = lock:acquire(true, 0.001)
-    if got then lock:release() end
-  end):get()
+  local ok, err = pcall(function()
+    greenlet.spawn(function()
+      if lock:acquire(true, 0.001) then lock:release() end
+    end):get()
+  end)
   lock:release()
+  if not ok then error(err, 0) end
   assert(lock:wait(1) and tostring(lock):find("lock" .. i))
 end
 local dummy = L.DummySemaphore()

@@ -3,7 +3,8 @@ local E, Q, L = greenlet.event, greenlet.queue, greenlet.lock
 local event, result, queue = E.Event(), E.AsyncResult(), Q.Queue()
 local channel, lock = Q.Channel(), L.Semaphore(0)
 local own = { links = {} }
-function own:rawlink(f) self.links[#self.links + 1] = f end
+local asked = E.Event()
+function own:rawlink(f) asked:set() self.links[#self.links + 1] = f end
 function own:unlink() end
 local job = greenlet.spawn(greenlet.sleep, 0)
 local giver = greenlet.spawn(function()
@@ -11,7 +12,7 @@ local giver = greenlet.spawn(function()
   result:set("value") greenlet.sleep(0)
   queue:put("item") greenlet.sleep(0)
   lock:release() greenlet.sleep(0)
-  while not own.links[1] do greenlet.sleep(0) end
+  asked:wait(1)
   for _, f in ipairs(own.links) do f(own) end
   channel:put("last", true, 1)
 end)
@@ -20,7 +21,7 @@ local function check()
 end
 giver:rawlink(function() end)
 -- Should the giver fail, its death ends the waits.
-local ready = greenlet.wait({ event, giver })
+local ready = greenlet.wait({ event, giver }, nil, 1)
 check()
 assert(ready[1] == event)
 for object in greenlet.iwait({ result, queue, giver }, nil, 2) do
