@@ -141,7 +141,9 @@ struct pair *l_prepare(lua_State *L, struct runtime *rt, int idx) {
 
 struct pair *l_prepare_resting(lua_State *L, struct runtime *rt, int idx) {
   struct handle *handle = lua_touserdata(L, idx);
-  bool fresh = !handle->pair;
+  /* Not a second time, unless there was no memory for the first. */
+  bool fresh = !handle->pair || (handle->pair->g->state == GREENLET_NEW && !handle->pair->demoted &&
+                                 !greenlet_started(handle->pair->g));
   idx = lua_absindex(L, idx);
   struct pair *pair = l_prepare(L, rt, idx);
   if (fresh)

@@ -73,6 +73,24 @@ static void name_it(lua_State *L, struct pair *pair, const char *name) {
   lua_pop(L, 1);
 }
 
+/* Those that are anchored though they have not been started: there was no memory to
+ * let go of them. */
+static void free_resting(struct runtime *rt) {
+  lua_State *store = rt->store;
+  for (int i = 1; i <= rt->anchors; i++) {
+    lua_rawgeti(store, ANCHORS, i);
+    struct handle *handle = l_test_handle(store, -1);
+    struct pair *pair = handle ? handle->pair : NULL;
+    lua_pop(store, 1);
+    if (!pair || pair->g != &pair->own || pair->g->state != GREENLET_NEW)
+      continue;
+    handle->pair = NULL;
+    handle->state = HANDLE_DEAD;
+    l_detach_notice(pair);
+    l_delete(rt, pair, sizeof *pair);
+  }
+}
+
 static void free_pairs(struct runtime *rt) {
   struct list *head = &rt->hub.greenlets;
   while (!list_empty(head)) {
@@ -104,6 +122,7 @@ static int l_runtime_gc(lua_State *L) {
   rt->started = false;
   rt->track_tree = false; /* later finalizers may spawn */
   free_pairs(rt);
+  free_resting(rt);
   l_detach_notice(&rt->main_pair);
   l_detach_notice(&rt->hub_pair);
   if (rt->spare_notice)

@@ -19,7 +19,7 @@ end
 collectgarbage()
 local ok, err = pcall(function() greenlet.event.Event():wait() end)
 if ok or not greenlet.LoopExit:class_of(err) then error(err, 0) end
-local late = greenlet.Timeout.start_new(0.001, "late")
+local late <close> = greenlet.Timeout.start_new(0.001, "late")
 ok, err = greenlet.pcall(greenlet.sleep, 100)
 late:close()
 if ok or err ~= late then error(err, 0) end

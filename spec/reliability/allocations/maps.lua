@@ -1,7 +1,7 @@
 -- What pools map, in every way; no place is lost.
 local pool, group = greenlet.pool.Pool(2), greenlet.pool.Group()
 function invariant()
-  assert(#pool == 0 and pool:free_count() == 2, "a place is lost")
+  assert(#pool == 0 and pool:free_count() == 2, "a place is lost: " .. #pool .. " " .. pool:free_count())
   assert(#group == 0)
 end
 local function double(x) greenlet.sleep(0) return 2 * x end

@@ -2,14 +2,14 @@
 local P = greenlet.pool
 local pool, group, other = P.Pool(2), P.Group(), P.Group()
 function invariant()
-  assert(#pool == 0 and pool:free_count() == 2, "a place is lost")
+  assert(#pool == 0 and pool:free_count() == 2, "a place is lost: " .. #pool .. " " .. pool:free_count())
   assert(#group == 0 and #other == 0, "a member is left")
 end
 local Mine = greenlet.Greenlet:extend("Mine")
 local g = greenlet.Greenlet(greenlet.sleep, 0)
+g:start()
 group:add(g)
 other:add(g) -- a guest
-g:start()
 pool:spawn(greenlet.sleep, 0)
 pool:spawn(greenlet.sleep, 0)
 assert(not pool:wait_available(0) or true)
