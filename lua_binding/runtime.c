@@ -73,16 +73,17 @@ static void name_it(lua_State *L, struct pair *pair, const char *name) {
   lua_pop(L, 1);
 }
 
-/* Those that are anchored though they have not been started: there was no memory to
- * let go of them. */
-static void free_resting(struct runtime *rt) {
+/* Those that are anchored but not alive: they have not been started, and there was no
+ * memory to let go of them; or the hub has had no turn to tell of their death. */
+static void free_rest(struct runtime *rt) {
   lua_State *store = rt->store;
-  for (int i = 1; i <= rt->anchors; i++) {
+  bool opened = lua_gettop(store) >= THREADS; /* else there was no memory for that */
+  for (int i = 1; opened && i <= rt->anchors; i++) {
     lua_rawgeti(store, ANCHORS, i);
     struct handle *handle = l_test_handle(store, -1);
     struct pair *pair = handle ? handle->pair : NULL;
     lua_pop(store, 1);
-    if (!pair || pair->g != &pair->own || pair->g->state != GREENLET_NEW)
+    if (!pair || pair->g != &pair->own)
       continue;
     handle->pair = NULL;
     handle->state = HANDLE_DEAD;
@@ -122,7 +123,7 @@ static int l_runtime_gc(lua_State *L) {
   rt->started = false;
   rt->track_tree = false; /* later finalizers may spawn */
   free_pairs(rt);
-  free_resting(rt);
+  free_rest(rt);
   l_detach_notice(&rt->main_pair);
   l_detach_notice(&rt->hub_pair);
   if (rt->spare_notice)

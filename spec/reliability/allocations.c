@@ -2,7 +2,8 @@
  * allocations.c: every allocation of a script fails, alone and in a row.
  *
  * Usage: allocations [-f FAILURES] [-s STEP] SCRIPT.lua ...
- *        allocations -f FAILURES -n NTH SCRIPT.lua    one run, in this process
+ *        allocations -f FAILURES -n NTH [SCRIPT.lua]    one run, in this process; without
+ *                                                       a script, of the start
  *
  * A script runs in a child of this process again and again, in a Lua state whose
  * allocator and core's (this program is linked with --wrap), and whatever gets
@@ -222,26 +223,29 @@ static lua_State *new_state(void) {
   return call(L, true, "start") ? L : NULL;
 }
 
-/* The state is made in the child, too, and only that. */
+/* What is done in a child: the state itself is made without memory. */
+static int start(unsigned long nth, unsigned failures) {
+  calls_left = nth;
+  failures_left = failures > 0 ? failures : MOST_FAILURES;
+  alarm(SECONDS);
+  armed = true;
+  lua_State *L = lua_newstate(allocate, NULL);
+  if (L) {
+    lua_pushcfunction(L, prepare);
+    bool fine = call(L, true, "start");
+    armed = false;
+    lua_close(L);
+    if (!fine)
+      return WRONG_ERROR;
+  }
+  return blocks ? LEAK : failed ? PASSED : NO_FAILURE;
+}
+
 static bool start_nth(unsigned long nth, unsigned failures) {
   fflush(NULL);
   pid_t child = fork();
-  if (child == 0) {
-    calls_left = nth;
-    failures_left = failures > 0 ? failures : MOST_FAILURES;
-    alarm(SECONDS);
-    armed = true;
-    lua_State *L = lua_newstate(allocate, NULL);
-    if (L) {
-      lua_pushcfunction(L, prepare);
-      bool fine = call(L, true, "start");
-      armed = false;
-      lua_close(L);
-      if (!fine)
-        _exit(WRONG_ERROR);
-    }
-    _exit(blocks ? LEAK : failed ? PASSED : NO_FAILURE);
-  }
+  if (child == 0)
+    _exit(start(nth, failures));
   int status;
   waitpid(child, &status, 0);
   if (WIFEXITED(status) && WEXITSTATUS(status) <= NO_FAILURE) {
@@ -301,6 +305,8 @@ int main(int argc, char **argv) {
       default: return EXIT_FAILURE;
     }
   }
+  if (once && optind == argc)
+    return start(nth, failures);
   if (once)
     return run_once(argv[optind], nth, failures);
   while (start_nth(nth, failures))
