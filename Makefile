@@ -202,17 +202,22 @@ layers: ## check that no layer includes one above it
 	  grep -vE '#include *"(cmd/[a-z_]+\.h|lua_binding/binding\.h|lua\.h|lauxlib\.h|lualib\.h)"'
 	@echo "layers: core, lua_binding and cmd include nothing above them"
 
-# Every allocation fails once: of a Lua state, and of core.
+# Every allocation fails, of a Lua state and of core: so many in a row; 0: as long as
+# the script lasts. STEP: only each so many-th.
+FAILURES = 1 2 3 0
+STEP     = 1
 ALLOCATIONS = $(BUILD)/allocations/spec/reliability/allocations
 .PHONY: allocations
-allocations: $(BUILD)/packages-test ## run small scripts in which each allocation fails in turn (FAILURES=n in a row)
+allocations: $(BUILD)/packages-test ## run small scripts in which each allocation fails in turn (FAILURES="1 2 3 0" in a row, STEP=n)
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/allocations CFLAGS="-O1 -g" $(ALLOCATIONS)
-	@$(ALLOCATIONS) $(FAILURES:%=-f %) spec/reliability/allocations/*.lua 2>$(BUILD)/allocations/errors
+	@status=0; for failures in $(FAILURES); do echo "== $$failures in a row"; \
+	  $(ALLOCATIONS) -f $$failures -s $(STEP) spec/reliability/allocations/*.lua \
+	  2>$(BUILD)/allocations/errors || status=1; done; exit $$status
 
 $(BUILD)/spec/reliability/allocations: spec/reliability/allocations.c $(BINDING_OBJ) $(CORE_OBJ)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(LUA_CFLAGS) -D_GNU_SOURCE -o $@ $^ -Wl,--wrap=malloc,--wrap=free,--wrap=write \
-	  -Wl,--wrap=calloc,--wrap=realloc,--wrap=posix_memalign,--wrap=mmap,--wrap=mprotect \
+	$(CC) $(ALL_CFLAGS) $(LUA_CFLAGS) -D_GNU_SOURCE -o $@ $^ -Wl,--wrap=malloc,--wrap=free \
+	  -Wl,--wrap=calloc,--wrap=realloc,--wrap=posix_memalign,--wrap=mmap,--wrap=mprotect,--wrap=write \
 	  $(LUA_LIBS) -l:libev.a
 
 # Rounds of work of every class, and what the process holds between them.

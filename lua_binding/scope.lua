@@ -399,8 +399,8 @@ end
 local function start_timer(self, timeout)
   local timer = core.Timeout:class_of(timeout) and timeout or core.Timeout(timeout)
   if timer.pending then return end -- somebody else's: it will be raised, and no more
-  timer:start()
   self._timer = timer
+  timer:start()
 end
 
 -- A coroutine may be left to itself, with the scope in it, when its greenlet ends.
@@ -419,8 +419,8 @@ local function open(timeout)
   self._members = core.members(function(g, left) child_died(self, g, left) end, nil, true)
   self._body = true
   self.stopping = core.module.event.Event()
-  if timeout ~= nil then start_timer(self, timeout) end
   if core.in_coroutine() then note_coroutine(self) end
+  if timeout ~= nil then start_timer(self, timeout) end -- at last: it must not be left alone
   return self
 end
 

@@ -6,8 +6,7 @@
  *                                                       a script, of the start
  *
  * A script runs in a child of this process again and again, in a Lua state whose
- * allocator and core's (this program is linked with --wrap), and whatever gets
- * descriptors, fail at the nth call, for every n (or each STEP-th) until the script gets
+ * allocator and core's (this program is linked with --wrap) fail at the nth call, for every n (or each STEP-th) until the script gets
  * through with no failure. Lua tries once more after a collection; so FAILURES calls in a
  * row fail, or with -f 0 all, for as long as the script lasts, but not more than
  * MOST_FAILURES: those who wait for memory need some at last.
