@@ -230,12 +230,12 @@ end
 
 -- It is dead. Who iterates hears of it even if there was no memory for it to begin.
 local function feeder_died(map, feeder)
-  map.all_started = true
   if not map.failed and not feeder:successful() then
     map.failed = true
     map.failure[1] = feeder.exception
   end
   if map.failed then deliver(map, core.job_begun(map.job) + 1, map.failure) end
+  map.all_started = true -- not before that: there is no putting after the end
   check_over(map)
 end
 
