@@ -182,8 +182,11 @@ static int l_hub_cancel_wait(lua_State *L) {
   lua_settop(L, 3);
   l_instantiate(L);
   void *box = l_box(L);
-  if (greenlet_kill(watcher->watcher.waiter, box) < 0)
+  int result = greenlet_kill(watcher->watcher.waiter, box);
+  if (result < 0) {
     l_drop_error(&rt->hub, box);
+    l_leave(L, rt, result);
+  }
   return 0;
 }
 
