@@ -15,12 +15,13 @@ for i, lock in ipairs(all) do
     end)
   end
   for n = 1, 2 do assert(jobs[n]:get() == n) end
-  lock:acquire()
-  local ok, err = pcall(function()
+  local function try()
     greenlet.spawn(function()
       if lock:acquire(true, 0.001) then lock:release() end
     end):get()
-  end)
+  end
+  lock:acquire()
+  local ok, err = pcall(try)
   lock:release()
   if not ok then error(err, 0) end
   assert(lock:wait(1) and tostring(lock):find("lock" .. i))
