@@ -255,9 +255,12 @@ static void on_death(struct link *link, void *source) {
   rt->L = L;
   lua_pushcfunction(L, tell_death);
   l_push_handle(L, pair);
-  if (lua_pcall(L, 1, 0, 0) == LUA_OK)
+  int status = lua_pcall(L, 1, 0, 0);
+  bool again = l_is_memory_error(L, status);
+  if (status != LUA_OK)
+    lua_pop(L, 1); /* nothing that is called raises anything else */
+  if (!again)
     return;
-  lua_pop(L, 1); /* nothing that is called raises anything else */
   l_await_memory();
   greenlet_tell_later(source, link);
 }

@@ -3,6 +3,7 @@
 
 local core = ...
 local Greenlet = core.Greenlet
+local insert, remove = table.insert, table.remove -- scripts may change the globals
 
 -- ---- Links ----
 
@@ -22,10 +23,10 @@ local wants = {
 -- In a raw greenlet of its own. It counts as told when that has begun.
 local function start_link(list, entry, g)
   local runner = core.greenlet(entry.f, core.get_hub())
-  table.remove(list, 1)
+  remove(list, 1)
   local ok, err = core.pcall(runner.switch, runner, g)
   if ok then return end
-  if not runner.dead and not runner.started then table.insert(list, 1, entry) end
+  if not runner.dead and not runner.started then insert(list, 1, entry) end
   core.raise(err)
 end
 
@@ -37,14 +38,14 @@ local function call_links(g)
     local entry = list[1]
     if entry.quiet then
       entry.f(g)
-      if list[1] == entry then table.remove(list, 1) end
+      if list[1] == entry then remove(list, 1) end
     elseif entry.kind == "rawlink" then
-      table.remove(list, 1)
+      remove(list, 1)
       core.call_link(entry.f, g)
     elseif wants[entry.kind](g) then
       start_link(list, entry, g)
     else
-      table.remove(list, 1)
+      remove(list, 1)
     end
   end
   telling[g] = nil
@@ -152,7 +153,7 @@ local function remove_link(g, f)
   local list = links[g]
   for i, entry in ipairs(list or {}) do
     if rawequal(entry.f, f) then
-      table.remove(list, i)
+      remove(list, i)
       return
     end
   end
@@ -176,7 +177,7 @@ end
 -- @source gevent.Greenlet.unlink_all
 function Greenlet:unlink_all()
   local list = links[self]
-  while list and #list > 0 do table.remove(list) end
+  while list and #list > 0 do remove(list) end
 end
 
 --- Count the links.

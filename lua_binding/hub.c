@@ -120,9 +120,12 @@ static void print_reports(struct callback *callback) {
   lua_State *L = rt->hub_L;
   rt->L = L;
   lua_rawgeti(L, LUA_REGISTRYINDEX, rt->print_reports_ref);
-  if (lua_pcall(L, 0, 0, 0) == LUA_OK)
+  int status = lua_pcall(L, 0, 0, 0);
+  bool again = l_is_memory_error(L, status);
+  if (status != LUA_OK)
+    lua_pop(L, 1); /* it catches all but memory errors */
+  if (!again)
     return;
-  lua_pop(L, 1); /* it catches all but memory errors */
   l_await_memory();
   if (!callback_pending(callback))
     hub_call(&rt->hub, callback);
