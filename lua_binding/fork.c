@@ -30,7 +30,7 @@ static void gone(struct greenlet *g) {
   if (!pair->notice || !lua_checkstack(L, 8))
     return;
   l_push_handle(L, pair);
-  l_member_died(L); /* there is room in its pool */
+  l_try_tell_members(L); /* there is room in its pool */
 }
 
 /* The hub has switched to a greenlet, a link say, from inside a callback, with which it is

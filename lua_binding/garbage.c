@@ -119,12 +119,7 @@ static bool push_holder(lua_State *L, int idx, int nth) {
 
 /* Have the object on top hold the handle of the waiter. */
 static void hold(lua_State *L, struct pair *pair, int handle) {
-  if (l_get_private(L, -1, &waiters_key) != LUA_TTABLE) {
-    lua_pop(L, 1);
-    lua_newtable(L);
-    lua_pushvalue(L, -1);
-    l_set_private(L, -3, &waiters_key);
-  }
+  l_push_private_table(L, -1, &waiters_key);
   lua_pushvalue(L, handle);
   lua_rawsetp(L, -2, pair); /* one entry a waiter, however often it waits */
   lua_pop(L, 1);

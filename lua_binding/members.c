@@ -299,6 +299,13 @@ static int tell_members(lua_State *L) {
   return 0;
 }
 
+void l_try_tell_members(lua_State *L) {
+  lua_pushcfunction(L, tell_members);
+  lua_insert(L, -2);
+  if (lua_pcall(L, 1, 0, 0) != LUA_OK)
+    lua_pop(L, 1);
+}
+
 /*
  * Have those leave who are dead, but whose notices are still in the ready queue: so
  * that nobody ever sees a dead member. If the queue is empty there are none.
@@ -311,13 +318,12 @@ static struct l_members *reap(lua_State *L) {
   for (lua_Integer i = members->count; i > 0; i--) {
     if (i > members->count) /* what was called has made others leave */
       continue;
-    lua_pushcfunction(L, tell_members);
-    lua_rawgeti(L, -2, i);
+    lua_rawgeti(L, -1, i);
     const struct handle *handle = lua_touserdata(L, -1);
     if (handle->state != HANDLE_DEAD)
-      lua_pop(L, 2);
-    else if (lua_pcall(L, 1, 0, 0) != LUA_OK)
-      lua_pop(L, 1); /* no memory: the rest is for the hub */
+      lua_pop(L, 1);
+    else
+      l_try_tell_members(L); /* without memory the rest is for the hub */
   }
   lua_pop(L, 1);
   return members;

@@ -145,8 +145,34 @@ void l_push_fields(lua_State *L, int idx) {
     return;
   lua_pop(L, 1);
   lua_createtable(L, 0, 2);
+  if (lua_getiuservalue(L, idx, UV_FIELDS) == LUA_TTABLE) { /* a finalizer was faster */
+    lua_remove(L, -2);
+    return;
+  }
+  lua_pop(L, 1);
   lua_pushvalue(L, -1);
   lua_setiuservalue(L, idx, UV_FIELDS);
+}
+
+/* Push the table under that key in the table on top, made if it is missing. */
+static void push_table_in(lua_State *L, const void *key) {
+  if (lua_rawgetp(L, -1, key) == LUA_TTABLE)
+    return;
+  lua_pop(L, 1);
+  lua_createtable(L, 0, 1);
+  if (lua_rawgetp(L, -2, key) == LUA_TTABLE) { /* a finalizer was faster */
+    lua_remove(L, -2);
+    return;
+  }
+  lua_pop(L, 1);
+  lua_pushvalue(L, -1);
+  lua_rawsetp(L, -3, key);
+}
+
+void l_push_private_table(lua_State *L, int idx, const void *key) {
+  l_push_fields(L, idx);
+  push_table_in(L, key);
+  lua_remove(L, -2);
 }
 
 int l_get_private(lua_State *L, int idx, const void *key) {
@@ -172,16 +198,12 @@ void l_set_private(lua_State *L, int idx, const void *key) {
  * cost the collector a pass for each link. */
 static int core_kept(lua_State *L) {
   static char kept_key;
-  bool userdata = lua_isuserdata(L, 1);
-  int type = userdata ? l_get_private(L, 1, &kept_key) : lua_rawgetp(L, 1, &kept_key);
-  if (type == LUA_TTABLE)
-    return 1;
-  lua_createtable(L, 0, 1);
-  lua_pushvalue(L, -1);
-  if (userdata)
-    l_set_private(L, 1, &kept_key);
-  else
-    lua_rawsetp(L, 1, &kept_key);
+  if (lua_isuserdata(L, 1)) {
+    l_push_private_table(L, 1, &kept_key);
+  } else {
+    lua_pushvalue(L, 1);
+    push_table_in(L, &kept_key);
+  }
   return 1;
 }
 

@@ -230,6 +230,9 @@ void l_push_fields(lua_State *L, int idx);
 
 /* Read and write a private field: a key that no script can name. */
 int l_get_private(lua_State *L, int idx, const void *key);
+/* Push the private table under that key, made if it is missing. What makes it may run
+ * finalizers, which may make it too. */
+void l_push_private_table(lua_State *L, int idx, const void *key);
 void l_set_private(lua_State *L, int idx, const void *key); /* pops the value */
 
 /* Raise `bad argument` with the position of the script that called us,
@@ -404,6 +407,7 @@ int l_report_late(lua_State *L);
 /* Tell the list of members of the death of the handle at idx, unless it knows. May
  * raise for memory: it goes on where it was when it is called again. members.c */
 void l_tell_members(lua_State *L, int idx);
+void l_try_tell_members(lua_State *L); /* of that on top (popped); raises nothing */
 /* Push the argument of the handle at idx, if it is a call of a map: job.c. */
 bool l_push_item(lua_State *L, int idx);
 /* Push the first value of the dead handle at idx; nil if it has none. */

@@ -42,6 +42,11 @@ static void push_record_of(lua_State *L, int handle) {
     return;
   lua_pop(L, 1);
   push_new_record(L, handle);
+  if (l_get_private(L, handle, &record_key) == LUA_TTABLE) { /* a finalizer was faster */
+    lua_remove(L, -2);
+    return;
+  }
+  lua_pop(L, 1);
   lua_pushvalue(L, -1);
   l_set_private(L, handle, &record_key);
 }
@@ -95,6 +100,9 @@ int l_get_spawn_tree_locals(lua_State *L) {
   if (lua_rawgeti(L, -1, 1) == LUA_TNIL) {
     lua_pop(L, 1);
     lua_newtable(L);
+    if (lua_rawgeti(L, -2, 1) == LUA_TTABLE) /* a finalizer was faster */
+      return 1;
+    lua_pop(L, 1);
     lua_pushvalue(L, -1);
     lua_rawseti(L, -3, 1);
   }

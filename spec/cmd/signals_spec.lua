@@ -156,9 +156,10 @@ end)
 
 describe("SIGPIPE", function()
   it("ends a program as it ends lua", function()
+    -- luasocket, which the specs of the prompt load, has it ignored: by all children, too.
     local function head(name)
       return run.program(name, { shell =
-        "{ lua -e 'while true do print(1) end'; echo $? >status; } | head -n 1; "
+        "{ env --default-signal=PIPE lua -e 'while true do print(1) end'; echo $? >status; } | head -n 1; "
         .. "until [ -s status ]; do sleep 0.01; done; cat status" })
     end
     assert.same(head(run.stock), head(run.greenlua))
