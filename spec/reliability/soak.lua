@@ -198,6 +198,10 @@ function work.children()
   if math.random(10) > 1 then return end -- a fork costs as much as all the rest
   local pipe <close> = io.popen("echo child")
   check(pipe:read("l") == "child", "a child said something else")
+  local pid = greenlet.fork()
+  if pid == 0 then os.exit(7, false) end
+  local _, how, status = greenlet.waitpid(pid)
+  check(how == "exit" and status == 7, "a child ended otherwise")
 end
 
 function work.reports()
