@@ -152,8 +152,10 @@ void l_push_wait(lua_State *L, struct pair *pair) {
     push_object_wait(L, pair);
 }
 
+/* Of one that is dead the pair may still be there, for its links to be told. */
 static struct pair *check_living(lua_State *L) {
-  return l_check_handle(L, 1)->pair;
+  struct pair *pair = l_check_handle(L, 1)->pair;
+  return pair && !greenlet_dead(pair->g) ? pair : NULL;
 }
 
 /* core.describe(g): what it waits for, where, for how many seconds, and where
