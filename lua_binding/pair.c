@@ -238,8 +238,9 @@ const struct hub_host l_host = {
 };
 
 void l_pair_open(lua_State *L, struct runtime *rt) {
-  /* Place 0 heads the chain of free places, and is there from the start. */
-  lua_newtable(L);
+  /* Place 0 heads the chain of free places, and is there from the start; so are those of main
+   * and the hub: an error for want of memory would empty the store. */
+  lua_createtable(L, 2, 1);
   lua_pushboolean(L, false);
   lua_rawseti(L, -2, 0);
   lua_newtable(L);

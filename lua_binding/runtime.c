@@ -73,33 +73,29 @@ static void name_it(lua_State *L, struct pair *pair, const char *name) {
   lua_pop(L, 1);
 }
 
-/* Those that are anchored but not alive: they have not been started, and there was no
- * memory to let go of them; or the hub has had no turn to tell of their death. */
-static void free_rest(struct runtime *rt) {
-  lua_State *store = rt->store;
-  bool opened = lua_gettop(store) >= THREADS; /* else there was no memory for that */
-  for (int i = 1; opened && i <= rt->anchors; i++) {
-    lua_rawgeti(store, ANCHORS, i);
-    struct handle *handle = l_test_handle(store, -1);
-    struct pair *pair = handle ? handle->pair : NULL;
-    lua_pop(store, 1);
-    if (!pair || pair->g != &pair->own)
-      continue;
-    handle->pair = NULL;
-    handle->state = HANDLE_DEAD;
-    l_detach_notice(pair);
-    l_delete(rt, pair, sizeof *pair);
+/* The handle in a place of the anchors: NULL if that is free. */
+static struct handle *anchored(struct runtime *rt, int place) {
+  int top = lua_gettop(rt->store);
+  if (lua_rawgeti(rt->store, ANCHORS, place) == LUA_TTABLE) { /* demoted: the key of a cell */
+    lua_pushnil(rt->store);
+    if (lua_next(rt->store, -2))
+      lua_pop(rt->store, 1);
   }
+  struct handle *handle = lua_touserdata(rt->store, -1);
+  lua_settop(rt->store, top);
+  return handle;
 }
 
+/* Not the hub's list: those that have not begun, or whose links wait to be told, are not there. */
 static void free_pairs(struct runtime *rt) {
-  struct list *head = &rt->hub.greenlets;
-  while (!list_empty(head)) {
-    struct greenlet *g = container_of(head->next, struct greenlet, all);
-    struct pair *pair = l_pair(g);
-    greenlet_abandon(g);
-    pair->handle->pair = NULL; /* later finalizers may ask */
-    pair->handle->state = HANDLE_DEAD;
+  for (int place = 1; place <= rt->anchors; place++) {
+    struct handle *handle = anchored(rt, place);
+    struct pair *pair = handle ? handle->pair : NULL;
+    if (!pair || pair == &rt->main_pair || pair == &rt->hub_pair)
+      continue;
+    greenlet_abandon(pair->g);
+    handle->pair = NULL; /* later finalizers may ask */
+    handle->state = HANDLE_DEAD;
     l_detach_notice(pair);
     l_delete(rt, pair, sizeof *pair);
   }
@@ -123,7 +119,6 @@ static int l_runtime_gc(lua_State *L) {
   rt->started = false;
   rt->track_tree = false; /* later finalizers may spawn */
   free_pairs(rt);
-  free_rest(rt);
   l_detach_notice(&rt->main_pair);
   l_detach_notice(&rt->hub_pair);
   if (rt->spare_notice)
