@@ -350,6 +350,27 @@ real-programs: $(BUILD)/packages-real all ## run suites of Lua, lpeg, Penlight, 
 	@if scripts/real/fetch $(REAL); then $(LUA) scripts/real/run.lua $(BUILD)/greenlua $(REAL); \
 	else echo "real-programs: not run, since their suites cannot be fetched"; fi
 
+# ---- Fuzzing ----
+# Inputs are changed at random, as the coverage of our C files and Lua parts guides.
+FUZZ_BUILD  = $(BUILD)/fuzz
+FUZZERS     = operations
+FUZZ_TIME   = 600
+FUZZ_FLAGS  = BUILD=$(FUZZ_BUILD) CC=clang \
+              CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address"
+FUZZ_COMMON = $(BUILD)/spec/fuzz/fuzz.o $(BUILD)/spec/fuzz/coverage.o $(BUILD)/spec/fuzz/clock.o
+
+.PHONY: fuzz-build
+fuzz-build: $(BUILD)/packages-check
+	@$(MAKE) --no-print-directory $(FUZZ_FLAGS) $(FUZZERS:%=$(FUZZ_BUILD)/spec/fuzz/%)
+
+$(BUILD)/spec/fuzz/%.o: spec/fuzz/%.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(LUA_CFLAGS) -D_GNU_SOURCE -MMD -c -o $@ $<
+
+$(BUILD)/spec/fuzz/operations: $(BUILD)/spec/fuzz/operations.o $(FUZZ_COMMON) $(BINDING_OBJ) $(CORE_OBJ)
+	$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer,address -o $@ $^ -Wl,--wrap=clock_gettime,--wrap=epoll_wait \
+	  $(LUA_LIBS) -l:libev.a
+
 .PHONY: check
 check: $(BUILD)/packages-check ## all of the above but the longest, warnings being errors
 	$(MAKE) CI=true BUILD=$(BUILD)/ci test
