@@ -59,7 +59,7 @@ end
 local function symbol(text, first)
   for length = 3, 2, -1 do
     local s = text:sub(first, first + length - 1)
-    if SYMBOLS[s] then return s, first, first + length - 1 end
+    if SYMBOLS[s] then return s, first, first + #s - 1 end -- fewer at the end of the text
   end
   return text:sub(first, first), first, first
 end
