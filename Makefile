@@ -353,7 +353,7 @@ real-programs: $(BUILD)/packages-real all ## run suites of Lua, lpeg, Penlight, 
 # ---- Fuzzing ----
 # Inputs are changed at random, as the coverage of our C files and Lua parts guides.
 FUZZ_BUILD  = $(BUILD)/fuzz
-FUZZERS     = operations
+FUZZERS     = operations command_line parsers
 FUZZ_TIME   = 600
 FUZZ_FLAGS  = BUILD=$(FUZZ_BUILD) CC=clang \
               CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address"
@@ -365,9 +365,19 @@ fuzz-build: $(BUILD)/packages-check
 
 $(BUILD)/spec/fuzz/%.o: spec/fuzz/%.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(LUA_CFLAGS) -D_GNU_SOURCE -MMD -c -o $@ $<
+	$(CC) $(ALL_CFLAGS) $(LUA_CFLAGS) -MMD -c -o $@ $<
 
 $(BUILD)/spec/fuzz/operations: $(BUILD)/spec/fuzz/operations.o $(FUZZ_COMMON) $(BINDING_OBJ) $(CORE_OBJ)
+	$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer,address -o $@ $^ -Wl,--wrap=clock_gettime,--wrap=epoll_wait \
+	  $(LUA_LIBS) -l:libev.a
+
+$(BUILD)/spec/fuzz/parsers: $(BUILD)/spec/fuzz/parsers.o $(FUZZ_COMMON) \
+  $(filter-out %/main.o %/ask.o,$(CMD_OBJ)) $(BINDING_OBJ) $(CORE_OBJ)
+	$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer,address -o $@ $^ -Wl,--wrap=clock_gettime,--wrap=epoll_wait \
+	  $(LUA_LIBS) -l:libev.a
+
+$(BUILD)/spec/fuzz/command_line: $(BUILD)/spec/fuzz/command_line.o $(FUZZ_COMMON) \
+  $(filter-out %/main.o,$(CMD_OBJ)) $(BINDING_OBJ) $(CORE_OBJ)
 	$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer,address -o $@ $^ -Wl,--wrap=clock_gettime,--wrap=epoll_wait \
 	  $(LUA_LIBS) -l:libev.a
 

@@ -109,7 +109,10 @@ local function dead_well(record)
     return
   end
   check(record.ended, "dead, but its function has not ended")
-  if record.returned and record.err == nil then
+  local class = (record.err == G.GreenletExit or record.err == Stop) and record.err
+  if class then -- an instance of it, then
+    check(class:class_of(class == Stop and g.exception or g.value), "the class that ended a greenlet")
+  elseif record.returned and record.err == nil then
     check(g:successful() and g.value == record.value, "the value of a greenlet")
   elseif G.GreenletExit:class_of(record.err) then
     check(g:successful() and rawequal(g.value, record.err), "the GreenletExit of a greenlet")
@@ -120,6 +123,8 @@ local function dead_well(record)
 end
 
 -- ---- Waits ----
+
+local traced = false -- has a trace function, which may wait itself, been set?
 
 local function duration(limit)
   return limit and type(limit) ~= "number" and limit.seconds or limit
@@ -134,7 +139,7 @@ local function wait(what, limit, pending, f, ...)
   local done <close> = closer(function() blocked[me] = outer end)
   local results = table.pack(f(...))
   local took = C.now() - before
-  check(not seconds or took < seconds + LATE, "%s took %g s, the limit being %s", what, took, seconds)
+  check(not seconds or traced or took < seconds + LATE, "%s took %g s, the limit being %s", what, took, seconds)
   return table.unpack(results, 1, results.n)
 end
 
@@ -805,6 +810,7 @@ end
 function M.trace(n, f)
   if n == 0 then return G.settrace() end
   local rest = 3
+  traced = true
   G.settrace(function()
     rest = rest - 1
     if over or rest < 0 then return G.settrace() end
@@ -848,11 +854,12 @@ for number, name in ipairs(names) do
   env[name] = function(...)
     if over or budget == 0 then return end
     budget = budget - 1
+    local me = G.getcurrent()
+    if not record_of[me] and me ~= main and me ~= hub then raws[me] = true end -- of a link, say
     if talkative then
       local words = {}
       for i = 1, select("#", ...) do words[i] = select(2, pcall(tostring, (select(i, ...)))) end
-      local me = tostring(G.getcurrent())
-      io.stdout:write(("%.6f %s: %s(%s)\n"):format(C.now(), me, name, table.concat(words, ", ")))
+      io.stdout:write(("%.6f %s: %s(%s)\n"):format(C.now(), tostring(me), name, table.concat(words, ", ")))
       io.stdout:flush()
     end
     C.feature(number)
@@ -888,7 +895,7 @@ function env.setup(slots, move, collector, whole)
   G.config.stack_size = 512 * 1024 -- what a move takes here grows with it
   if move then G.config.stack_move = true end
   collectgarbage(collector)
-  if whole then collectgarbage("setpause", 100) end
+  if whole then collectgarbage("setpause", 150) end
   hub.exception_stream = sink
   local less = function(a, b) return a[1] % 7 < b[1] % 7 end
   new_queue(queue.Queue(), "fifo")

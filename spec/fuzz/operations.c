@@ -9,6 +9,7 @@
  * FUZZ_PRINT=1 in the environment prints the program before it runs, and each operation with
  * who begins it, as it happens.
  */
+#define _GNU_SOURCE /* pipe2 */
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
