@@ -296,74 +296,13 @@ static void leave_pending(struct ev_loop *loop) {
   (void)loop;
 }
 
-/* Have libev begin anew with the kernel now: to stop a watcher of a file would else stop the
- * parent's. What happens meanwhile stays pending, and is forgotten with its watcher. */
-static void fork_loop(struct hub *hub) {
+void hub_fork_loop(struct hub *hub) {
   hub->forks = forks;
   watchers_forked(hub);
   watchers_stop_closed(hub);
   ev_set_invoke_pending_cb(hub->loop, leave_pending);
   ev_run(hub->loop, EVRUN_NOWAIT);
   ev_set_invoke_pending_cb(hub->loop, invoke_pending);
-}
-
-static void abandon(struct greenlet *greenlet) {
-  if (greenlet->state == GREENLET_WAITING && greenlet->wait.what == WAIT_WATCHER)
-    watcher_stop((struct watcher *)greenlet->wait.object);
-  waiter_abandon(greenlet);
-}
-
-/* The current greenlet has the place of main: whatever main was the parent of is its. */
-static void replace_main(struct hub *hub) {
-  struct greenlet *current = hub->current;
-  if (current == &hub->main)
-    return;
-  abandon(&hub->main);
-  greenlet_set_parent(current, &hub->self); /* it holds none back */
-  greenlet_vanish(&hub->main);
-  current->parent = NULL;
-  hub->self.parent = hub->main.parent = current;
-  hub->root = current;
-}
-
-/* The hub is in the middle of a callback, which is the parent's. There is room for its stack:
- * that which it gives up. */
-static void restart_self(struct hub *hub) {
-  stack_term(&hub->stacks, &hub->self.stack);
-  stack_init(&hub->self.stack, true);
-  if (stack_begin(&hub->stacks, &hub->self.stack) < 0)
-    abort();
-  hub->nested = hub->waiting = false;
-}
-
-void hub_keep_current(struct hub *hub, void (*gone)(struct greenlet *)) {
-  struct list vanished, *all = &hub->greenlets;
-  assert(hub->current != &hub->self);
-  if (hub->nested)
-    restart_self(hub);
-  fork_loop(hub);
-  list_init(&vanished);
-  if (hub->current != &hub->main) { /* as main, it is none of those who can be ended */
-    list_remove(&hub->current->all);
-    hub->greenlet_count -= hub->root != hub->current;
-  }
-  for (struct list *node = all->next; node != all; node = node->next)
-    abandon(container_of(node, struct greenlet, all));
-  replace_main(hub);
-  while (!list_empty(&hub->ready))
-    list_remove(hub->ready.next);
-  while (!list_empty(all)) {
-    struct greenlet *greenlet = container_of(all->next, struct greenlet, all);
-    greenlet_vanish(greenlet);
-    list_append(&vanished, &greenlet->all);
-  }
-  for (struct list *node = vanished.next; node != &vanished; node = node->next)
-    gone(container_of(node, struct greenlet, all));
-  while (!list_empty(&vanished)) {
-    struct list *node = vanished.next;
-    list_remove(node);
-    greenlet_release(container_of(node, struct greenlet, all));
-  }
 }
 
 /* ---- Small numbers ---- */

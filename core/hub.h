@@ -132,6 +132,10 @@ int hub_join(struct hub *hub, double seconds);
  */
 void hub_keep_current(struct hub *hub, void (*gone)(struct greenlet *));
 
+/* There: have libev begin anew with the kernel now, since to stop a watcher of a file would else
+ * stop the parent's. What happens meanwhile stays pending, and is forgotten with its watcher. */
+void hub_fork_loop(struct hub *hub);
+
 /* Wait until the loop has polled once. As waiter_park. */
 int hub_wait_turn(struct hub *hub, bool nowait);
 
