@@ -52,7 +52,7 @@ struct subject {
 
 static struct subject *subjects;
 static unsigned dropped_errors;
-static char err_a[1];
+static char err_a[1] __attribute__((unused));
 
 static inline struct subject *subject_of(struct greenlet *greenlet) {
   return container_of(greenlet, struct subject, greenlet);
