@@ -29,12 +29,7 @@ end
 --- What an error says, as text.
 function evaluation.message(err)
   if type(err) == "string" or type(err) == "number" then return tostring(err) end
-  local meta = debug.getmetatable(err)
-  if type(meta) == "table" and rawget(meta, "__tostring") then
-    local ok, text = pcall(tostring, err)
-    if ok then return text end
-  end
-  return "error object: " .. cmd.inspect.line(err, LONGEST_LINE)
+  return cmd.scalars.own_text(err) or "error object: " .. cmd.inspect.line(err, LONGEST_LINE)
 end
 
 -- _err: the error as `value`, its `traceback`, and the fields of an error that has some.

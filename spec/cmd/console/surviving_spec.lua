@@ -23,6 +23,13 @@ describe("the prompt", function()
     assert.equal("2", t:ask("1 + 1"))
   end)
 
+  terminal.it("does not wait for the text of an error without end", function()
+    local t = terminal.prompt()
+    assert.matches("^error object: ",
+      t:ask("error(setmetatable({}, {__tostring = function() while true do end end}))"))
+    assert.equal("2", t:ask("1 + 1"))
+  end)
+
   -- The library crashed.
   terminal.it("takes a prefix in the middle of a search", function()
     local t = terminal.prompt()
