@@ -351,41 +351,61 @@ real-programs: $(BUILD)/packages-real all ## run suites of Lua, lpeg, Penlight, 
 	else echo "real-programs: not run, since their suites cannot be fetched"; fi
 
 # ---- Fuzzing ----
-# Inputs are changed at random, as the coverage of our C files and Lua parts guides.
-FUZZ_BUILD  = $(BUILD)/fuzz
-FUZZERS     = operations command_line parsers
-FUZZ_TIME   = 600
-FUZZ_FLAGS  = BUILD=$(FUZZ_BUILD) CC=clang \
-              CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address"
-FUZZ_COMMON = $(BUILD)/spec/fuzz/fuzz.o $(BUILD)/spec/fuzz/coverage.o $(BUILD)/spec/fuzz/clock.o
+# Inputs are changed at random, as guided by what they make run. Each fuzzer begins with the
+# inputs in spec/fuzz/corpus and those of former runs; what it finds is in $(FUZZ_BUILD)/found.
+FUZZ_BUILD   = $(BUILD)/fuzz
+FUZZERS      = operations command_line parsers
+FUZZ_TIME    = 600
+# Of one input: bytes. And what is printed of a program: see docs/reliability.md.
+FUZZ_LENGTH  = 500
+FUZZ_OPTIONS = -handle_usr1=0 -timeout=25 -max_len=$(FUZZ_LENGTH)
+FUZZ_PROGRAM = $(FUZZ_BUILD)/spec/fuzz/
+FUZZ_COMMON  = $(addprefix $(BUILD)/spec/fuzz/,fuzz.o coverage.o clock.o) $(BINDING_OBJ) $(CORE_OBJ)
 
 .PHONY: fuzz-build
 fuzz-build: $(BUILD)/packages-check
-	@$(MAKE) --no-print-directory $(FUZZ_FLAGS) $(FUZZERS:%=$(FUZZ_BUILD)/spec/fuzz/%)
+	@$(MAKE) --no-print-directory BUILD=$(FUZZ_BUILD) CC=clang \
+	  CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address" \
+	  $(FUZZERS:%=$(FUZZ_PROGRAM)%)
+
+.PHONY: fuzz
+fuzz: fuzz-build ## fuzz, each fuzzer for FUZZ_TIME=600 seconds (FUZZERS="operations command_line parsers")
+	@status=0; mkdir -p $(FUZZ_BUILD)/found; for fuzzer in $(FUZZERS); do \
+	  mkdir -p $(FUZZ_BUILD)/corpus/$$fuzzer; dict=spec/fuzz/$$fuzzer.dict; \
+	  $(FUZZ_PROGRAM)$$fuzzer $(FUZZ_OPTIONS) -max_total_time=$(FUZZ_TIME) -detect_leaks=0 \
+	    -print_final_stats=1 -artifact_prefix=$(FUZZ_BUILD)/found/$$fuzzer- \
+	    $$([ -e $$dict ] && echo -dict=$$dict) \
+	    $(FUZZ_BUILD)/corpus/$$fuzzer spec/fuzz/corpus/$$fuzzer || status=1; \
+	done; exit $$status
+
+.PHONY: fuzz-corpus
+fuzz-corpus: fuzz-build ## run the inputs that are kept, and look for leaks (a minute)
+	@mkdir -p $(FUZZ_BUILD)/found; for fuzzer in $(FUZZERS); do \
+	  $(FUZZ_PROGRAM)$$fuzzer $(FUZZ_OPTIONS) -runs=0 \
+	    -artifact_prefix=$(FUZZ_BUILD)/found/$$fuzzer- spec/fuzz/corpus/$$fuzzer \
+	    >$(FUZZ_BUILD)/$$fuzzer.log 2>&1 || { tail -n 60 $(FUZZ_BUILD)/$$fuzzer.log; exit 1; }; \
+	  echo "$$fuzzer: $$(ls spec/fuzz/corpus/$$fuzzer | wc -l) inputs"; \
+	done
 
 $(BUILD)/spec/fuzz/%.o: spec/fuzz/%.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(LUA_CFLAGS) -MMD -c -o $@ $<
 
-$(BUILD)/spec/fuzz/operations: $(BUILD)/spec/fuzz/operations.o $(FUZZ_COMMON) $(BINDING_OBJ) $(CORE_OBJ)
-	$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer,address -o $@ $^ -Wl,--wrap=clock_gettime,--wrap=epoll_wait \
-	  $(LUA_LIBS) -l:libev.a
-
-$(BUILD)/spec/fuzz/parsers: $(BUILD)/spec/fuzz/parsers.o $(FUZZ_COMMON) \
-  $(filter-out %/main.o %/ask.o,$(CMD_OBJ)) $(BINDING_OBJ) $(CORE_OBJ)
-	$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer,address -o $@ $^ -Wl,--wrap=clock_gettime,--wrap=epoll_wait \
-	  $(LUA_LIBS) -l:libev.a
-
-$(BUILD)/spec/fuzz/command_line: $(BUILD)/spec/fuzz/command_line.o $(FUZZ_COMMON) \
-  $(filter-out %/main.o,$(CMD_OBJ)) $(BINDING_OBJ) $(CORE_OBJ)
-	$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer,address -o $@ $^ -Wl,--wrap=clock_gettime,--wrap=epoll_wait \
-	  $(LUA_LIBS) -l:libev.a
+LINK_FUZZER = $(CC) $(ALL_CFLAGS) -fsanitize=fuzzer -o $@ $^ \
+              -Wl,--wrap=clock_gettime,--wrap=epoll_wait $(LUA_LIBS) -l:libev.a
+CMD_LIBRARY = $(filter-out %/main.o,$(CMD_OBJ))
+$(BUILD)/spec/fuzz/operations: $(BUILD)/spec/fuzz/operations.o $(FUZZ_COMMON)
+	$(LINK_FUZZER)
+$(BUILD)/spec/fuzz/command_line: $(BUILD)/spec/fuzz/command_line.o $(FUZZ_COMMON) $(CMD_LIBRARY)
+	$(LINK_FUZZER) -Wl,--wrap=dlopen
+$(BUILD)/spec/fuzz/parsers: $(BUILD)/spec/fuzz/parsers.o $(FUZZ_COMMON) $(filter-out %/ask.o,$(CMD_LIBRARY))
+	$(LINK_FUZZER)
 
 .PHONY: check
 check: $(BUILD)/packages-check ## all of the above but the longest, warnings being errors
 	$(MAKE) CI=true BUILD=$(BUILD)/ci test
 	$(MAKE) CI=true BUILD=$(BUILD)/ci SLOTS="1 2 4" slots
-	$(MAKE) layers lint allocations clang asan asan-lua ubsan valgrind aarch64-lua test-line-edit CI=true
+	$(MAKE) layers lint allocations fuzz-corpus clang asan asan-lua ubsan valgrind aarch64-lua test-line-edit CI=true
 	$(MAKE) valgrind-lua OUTSIDE_SPECS= CI=true
 	$(MAKE) CI=true BUILD=$(BUILD)/ci real-programs
 

@@ -458,6 +458,28 @@ function M.metamethod(f)
   check(object.field + (object + 1) == 3, "metamethods")
 end
 
+-- Deep in C: the stack that is kept of who waits here is a large one.
+function M.deep(n, f)
+  local function level(left)
+    if left == 0 then return f() end
+    ("x"):gsub(".", function() level(left - 1) end)
+  end
+  level(n * 15)
+end
+
+function M.many(n)
+  local list = {}
+  for i = 1, n * 30 do list[i] = G.spawn(G.sleep, i % 3 * 0.001) end
+  M.joinall(list)
+end
+
+function M.wait_all(limit)
+  if G.getcurrent() == main then wait("wait", limit, nil, G.wait, nil, limit) end
+end
+function M.hub_join(limit)
+  if G.getcurrent() == main then wait("hub_join", limit, nil, hub.join, hub, limit) end
+end
+
 -- ---- Queues ----
 
 local function is_channel(object) return queues[object].kind == "channel" end
@@ -609,6 +631,13 @@ function M.lock_wait(object, limit)
   wait("lock_wait", limit, function() return not object:ready() end, object.wait, object, limit)
 end
 
+function M.hold(object, f)
+  local held <close> = object:hold()
+  acquired(object)
+  local counted <close> = closer(function() locks[object].held = locks[object].held - 1 end)
+  f()
+end
+
 -- ---- Events and results ----
 
 function M.set(object) object:set() end
@@ -684,6 +713,34 @@ end
 function M.pool_killone(pool, x) wait("pool_killone", nil, function() return not x.dead end, pool.killone, pool, x) end
 function M.pool_wait(pool, limit)
   wait("pool_wait", limit, function() return pool:full() end, pool.wait_available, pool, limit)
+end
+
+function M.pool_break(pool, n, f)
+  for _ in pool:imap_unordered({ function() f() end, maxsize = 1 }, { 1, 2, 3, 4 }) do
+    n = n - 1
+    if n < 0 then break end
+  end
+end
+function M.pool_map_async(pool, n)
+  local list = {}
+  for i = 1, n do list[i] = i end
+  local g_ = pool_wait(pool, nil, pool.map_async, function(x) return x * 2 end, list)
+  local values = wait("map_async", nil, function() return not g_.dead end, g_.get, g_)
+  check(G.GreenletExit:class_of(values) or values.n == n, "the n of a map")
+end
+function M.pool_callback(pool, f)
+  local calls = 0
+  pool_wait(pool, nil, pool.apply_cb, function() return 7 end, {}, function(value)
+    calls = calls + 1
+    check(calls == 1 and value == 7, "a callback with %s, call %d", value, calls)
+    if not over then f() end
+  end)
+end
+function M.pool_iterate(pool, err)
+  for x in pool:iter() do
+    check(not x.dead, "a dead member")
+    if x ~= G.getcurrent() then x:kill(err, false) end
+  end
 end
 
 -- ---- Scopes ----
@@ -877,8 +934,15 @@ local function note(ok, err)
 end
 
 function env.try(f, ...) note(G.pcall(f, ...)) end
-function env.protect(f, ...) note(pcall(f, ...)) end
-function env.handle(f, ...) note(xpcall(f, debug.traceback, ...)) end
+-- What pcall catches is no kill. Classes that are raised are none yet.
+local function catch(ok, err)
+  local kill = not ok and type(err) == "table" and G.BaseException:class_of(err)
+    and not G.Exception:class_of(err)
+  check(not kill or rawget(err, "__is_class") or err == Stop or err == G.GreenletExit, "pcall caught a kill")
+  note(ok, err)
+end
+function env.protect(f, ...) catch(pcall(f, ...)) end
+function env.handle(f, ...) catch(xpcall(f, debug.traceback, ...)) end
 function env.wrap(f, ...) coroutine.wrap(f)(...) end
 function env.inside(f, ...)
   local arguments = table.pack(...)

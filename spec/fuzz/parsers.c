@@ -18,7 +18,7 @@ enum { ANSWER = 250, SCREEN = 251, MOST_TEXT = 1 << 16 };
 
 static lua_State *L;
 static int check_ref;
-static FILE *nowhere;
+static FILE *nowhere, *nowhere_else;
 
 /* (name, text): true, or false and the message */
 static int set(lua_State *state) {
@@ -75,6 +75,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv) {
     exit(EXIT_FAILURE);
   setenv("XDG_STATE_HOME", directory, 1);
   nowhere = fopen("/dev/null", "w");
+  nowhere_else = fopen("/dev/null", "w");
   L = binding_newstate();
   lua_pushcfunction(L, start);
   call(0);
@@ -90,7 +91,8 @@ static void read_answer(const uint8_t *text, size_t length) {
   FILE *out = stdout, *err = stderr;
   ssize_t sent = send(ends[1], text, length, MSG_DONTWAIT);
   close(ends[1]);
-  stdout = stderr = nowhere;
+  stdout = nowhere;
+  stderr = nowhere_else;
   int status = copy(ends[0], 1);
   stdout = out;
   stderr = err;

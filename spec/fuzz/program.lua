@@ -69,6 +69,7 @@ end
 
 -- ---- Operations: a name and letters of operands ----
 
+-- A byte means the same when operations are added: at the end, in place of one that is twice there.
 local operations = {
   "spawn if", "spawn if", "spawn if", "spawn_later idf", "new if", "pinned if", "derived if",
   "start g", "start_later gd", "raw if", "raw_under igf", "spawn_raw if", "switch g", "throw gx",
@@ -90,12 +91,16 @@ local operations = {
   "send i", "again i", "hub_wait i", "cancel_wait ix", "run_callback f", "stop_callback",
   "name gn", "report n", "look g", "collect n", "finalizer f", "trace nf", "set_config n",
   "loop nf", "loop nf", "spawn_callback f", "tree_local n",
+  "deep nf", "deep nf", "many n", "hold lf", "wait_all t", "hub_join t", "pool_break pnf", "pool_map_async pn",
+  "pool_callback pf", "pool_iterate px",
 }
+local BYTES, FIRST = 256, 118
+for i = #operations + 1, BYTES do operations[i] = operations[(i - 1) % FIRST + 1] end
 
 local HOW = { "", "", "try", "try", "try", "try", "protect", "protect", "wrap", "inside", "handle", "try" }
 
 local function operation(depth)
-  local word = operations[byte() % #operations + 1]
+  local word = operations[byte() + 1]
   local name, letters = word:match("^(%S+) ?(%S*)$")
   local how = choose(HOW)
   local arguments = {}
