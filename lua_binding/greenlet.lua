@@ -236,9 +236,10 @@ end
 
 function core.run_spawn_callbacks(g)
   local list = {}
-  for f in pairs(callbacks) do list[#list + 1] = f end
-  table.sort(list, function(a, b) return callbacks[a] < callbacks[b] end)
-  for _, f in ipairs(list) do f(g) end
+  for f, number in pairs(callbacks) do list[#list + 1] = { f, number } end
+  -- By their numbers as they were: in a debug hook others may run, and remove some.
+  table.sort(list, function(a, b) return a[2] < b[2] end)
+  for _, entry in ipairs(list) do entry[1](g) end
 end
 
 -- spawn and spawn_later are functions, not methods: each class has its own.
