@@ -467,6 +467,16 @@ function M.deep(n, f)
   level(n * 15)
 end
 
+-- Others run at any instruction of the library's Lua parts. What is raised meanwhile is dropped.
+local function give_way()
+  if debug.getinfo(2, "S").source:find("^=%[greenlet") then G.pcall(G.sleep, 0) end
+end
+function M.hooked(n, f)
+  debug.sethook(give_way, "", n * 7 + 1)
+  local unhooked <close> = closer(function() debug.sethook() end)
+  f()
+end
+
 function M.many(n)
   local list = {}
   for i = 1, n * 30 do list[i] = G.spawn(G.sleep, i % 3 * 0.001) end

@@ -92,7 +92,7 @@ local operations = {
   "name gn", "report n", "look g", "collect n", "finalizer f", "trace nf", "set_config n",
   "loop nf", "loop nf", "spawn_callback f", "tree_local n",
   "deep nf", "deep nf", "many n", "hold lf", "wait_all t", "hub_join t", "pool_break pnf", "pool_map_async pn",
-  "pool_callback pf", "pool_iterate px",
+  "pool_callback pf", "pool_iterate px", "hooked nf", "hooked nf",
 }
 local BYTES, FIRST = 256, 118
 for i = #operations + 1, BYTES do operations[i] = operations[(i - 1) % FIRST + 1] end
