@@ -3,7 +3,8 @@
 -- Tables are read by `next` and `rawget` alone, so no __index, __pairs or __len of theirs
 -- runs; __tostring does (scalars.lua tells how). What is shown is bounded in every way, so that
 -- a graph of tables that is large, or has more ways than nodes, costs no more than it shows.
--- Whatever a value holds, no control byte gets out but the line ends of the layout.
+-- Whatever a value holds, no control byte gets out but the line ends of the layout, and the line
+-- ends and tabs of a text that a __tostring has made, when it is alone.
 local cmd = ...
 
 local scalars = cmd.scalars
@@ -263,7 +264,7 @@ end
 function inspect.line(value, width)
   width = width or 80
   local limits = { width = math.huge, depth = 3, items = 20, total = 4 * width }
-  local text = inspect.text(value, limits):gsub("%s*\n%s*", " ")
+  local text = inspect.text(value, limits):gsub("%s*[\n\t]%s*", " ")
   if scalars.width(text) <= width then return text end
   return text:sub(1, utf8.offset(text, math.max(width - 2, 1)) - 1) .. "..."
 end

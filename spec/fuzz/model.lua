@@ -20,7 +20,7 @@ local hub = G.get_hub()
 local loop = hub.loop
 local main = G.getcurrent()
 local MOST = 300          -- operations in one run
-local MOST_COLLECTIONS = 4
+local MOST_COLLECTIONS, MOST_REPORTS = 4, 20
 local LATE = 0.25         -- so late may nobody be, virtually
 local A_WHILE = 60        -- after which nothing that has a limit goes on
 
@@ -860,7 +860,11 @@ local reports = {
   function() check(G.util.graph():find("^%a"), "no graph") end,
 }
 function M.name(x, n) x.name = "name " .. n end
-function M.report(n) reports[n]() end
+local reported = 0
+function M.report(n)
+  reported = reported + 1
+  if reported <= MOST_REPORTS then reports[n]() end
+end
 function M.look(x)
   check(type(tostring(x)) == "string" and type(G.traceback(x)) == "string", "a greenlet without looks")
   check(G.util.describe(x).state, "a greenlet without state")

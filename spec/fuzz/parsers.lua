@@ -12,21 +12,26 @@ end
 
 -- ---- The lexer ----
 
--- Tokens joined by blanks mean what the text means, to Lua itself.
+-- Line ends and blanks: what of a text counts that is none of its tokens, for the numbers of lines.
+local function blank(text) return (text:gsub("[^\n]", " ")) end
+
+-- The tokens alone mean what the text means, to Lua itself.
 local function lex(text)
   local at, pieces = 1, {}
   for kind, first, last, closed in cmd.lexer.tokens(text) do
     check(first >= at and last >= first and last <= #text, "a %s at %d to %d", kind, first, last)
     check(not text:sub(at, first - 1):find("%S"), "text between tokens at %d", at)
     check(closed or last == #text or text:sub(last + 1, last + 1) == "\n", "an open %s", kind)
-    if kind ~= "comment" then pieces[#pieces + 1] = text:sub(first, last) end
+    pieces[#pieces + 1] = blank(text:sub(at, first - 1))
+    pieces[#pieces + 1] = kind == "comment" and blank(text:sub(first, last)) or text:sub(first, last)
+    pieces[#pieces + 1] = " "
     at = last + 1
   end
   check(not text:sub(at):find("%S"), "text behind the last token")
   local plain = load(text, "=", "t")
   if plain then
-    local joined = load(table.concat(pieces, " "), "=", "t")
-    check(joined and string.dump(joined, true) == string.dump(load(text, "=", "t"), true),
+    local joined = load(table.concat(pieces) .. blank(text:sub(at)), "=", "t")
+    check(joined and string.dump(joined, true) == string.dump(plain, true),
       "the tokens do not make up the text")
   end
 end
@@ -302,7 +307,7 @@ end
 local function harmless(text, lines)
   text = text:gsub("\27%[[%d;]*m", "")
   if lines then text = text:gsub("[\n\t]", "") end
-  check(not text:find("%c"), "a control byte is shown")
+  check(not text:find("%c"), "a control byte is shown: %q", text)
   check(not text:find("\xC2[\x80-\x9F]"), "a control character is shown")
   check(utf8.len(text), "what is shown is no UTF-8")
 end
