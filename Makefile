@@ -127,17 +127,17 @@ TEST_CFLAGS = -D_GNU_SOURCE $(FORTIFY)
 RUN         =
 # Arguments of the random stress test: a seed, a number of greenlets.
 STRESS      =
-# What the sanitizers and valgrind run; Lua suites may be added: test-lua.
-CHECKED     = test-core
+# What `test` runs, by itself and by what checks it in other ways; slots: the Lua
+# specs in all modes of stacks.
+SUITES      = test-core test-lua
 
 $(BUILD)/spec/core/memory_test: TEST_LDFLAGS = -Wl,--wrap=malloc,--wrap=calloc \
   -Wl,--wrap=realloc,--wrap=posix_memalign,--wrap=mmap,--wrap=mprotect,--wrap=madvise
 $(BUILD)/spec/core/slot_test: TEST_LDFLAGS = -Wl,--wrap=mmap,--wrap=madvise,--wrap=mprotect
 
 .PHONY: test
-test: $(BUILD)/packages-test ## build all, run all tests
-	@$(MAKE) --no-print-directory all
-	@status=0; for suite in test-core test-lua; do \
+test: $(BUILD)/packages-test ## build all, run all tests (SUITES=test-core: some)
+	@status=0; for suite in $(SUITES); do \
 	  $(MAKE) --no-print-directory $$suite || status=1; done; exit $$status
 
 # A program that ends without its summary line, or badly in spite of it, counts
@@ -239,50 +239,39 @@ $(INTERRUPTS): spec/reliability/interrupts.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -o $@ $<
 
-ASAN = BUILD=$(BUILD)/asan CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=address"
+# ---- What watches the tests: SUITES, built and run otherwise ----
+# An allocation that asks for too much is refused, as by malloc. What a move of a stack
+# takes under AddressSanitizer grows with its size.
 .PHONY: asan
-asan: $(BUILD)/packages-test ## run the tests under AddressSanitizer
-	$(MAKE) $(ASAN) $(CHECKED)
-
-# Which Lua suites the two targets below run: test-lua or slots.
-LUA_SUITES = test-lua
-
-# What a move takes there grows with the size of the stack.
-.PHONY: asan-lua
-asan-lua: $(BUILD)/packages-test ## run the Lua specs under AddressSanitizer (LUA_SUITES=slots: in all modes)
+asan: $(BUILD)/packages-test ## run all tests under AddressSanitizer (SUITES=test-core: the C tests)
 	ASAN_OPTIONS=allocator_may_return_null=1 GREENLUA_STACK_SIZE=1m \
-	  $(MAKE) $(ASAN) WITHOUT=stock,memory,leaks,asan PATIENCE=10 $(LUA_SUITES)
+	  $(MAKE) BUILD=$(BUILD)/asan CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=address" \
+	  WITHOUT=stock,memory,leaks,asan PATIENCE=10 test
 
 .PHONY: ubsan
-ubsan: $(BUILD)/packages-test ## run the tests under UndefinedBehaviorSanitizer
-	$(MAKE) BUILD=$(BUILD)/ubsan CFLAGS="-O1 -g -fsanitize=undefined -fno-sanitize-recover=all" \
-	  $(CHECKED) test-lua
-
-MEMCHECK = valgrind --quiet --error-exitcode=99 --leak-check=full --child-silent-after-fork=yes
-VALGRIND = BUILD=$(BUILD)/valgrind CFLAGS="-O1 -g -DGREENLUA_VALGRIND"
-.PHONY: valgrind
-valgrind: $(BUILD)/packages-check ## run the tests under valgrind
-	$(MAKE) $(VALGRIND) STRESS="1 60" RUN="$(MEMCHECK)" $(CHECKED)
+ubsan: $(BUILD)/packages-test ## run all tests under UndefinedBehaviorSanitizer
+	$(MAKE) BUILD=$(BUILD)/ubsan CFLAGS="-O1 -g -fsanitize=undefined -fno-sanitize-recover=all" test
 
 # The specs run a command that runs the program under valgrind: by the name `lua`,
 # if that is what they call it. Lua points into the middle of its threads.
+MEMCHECK = valgrind --quiet --error-exitcode=99 --leak-check=full --child-silent-after-fork=yes
 MEMCHECK_LUA   = $(MEMCHECK) --show-leak-kinds=definite --errors-for-leak-kinds=definite
 UNDER_VALGRIND = $(abspath $(BUILD))/valgrind/under
-.PHONY: valgrind-lua
-valgrind-lua: $(BUILD)/packages-check ## run the Lua specs under valgrind (a quarter of an hour)
-	@mkdir -p $(UNDER_VALGRIND)
+.PHONY: valgrind
+valgrind: $(BUILD)/packages-check ## run all tests under valgrind (half an hour)
+	@mkdir -p $(UNDER_VALGRIND)/bin
 	@ln -sf ../greenlua $(UNDER_VALGRIND)/lua
 	@ln -sf ../greenlua $(UNDER_VALGRIND)/greenlua
 	@printf '#!/bin/sh\nPATH=%s:$$PATH exec %s $${0##*/} "$$@"\n' \
 	  $(UNDER_VALGRIND) '$(MEMCHECK_LUA)' >$(UNDER_VALGRIND)/run
-	@chmod +x $(UNDER_VALGRIND)/run && mkdir -p $(UNDER_VALGRIND)/bin
+	@chmod +x $(UNDER_VALGRIND)/run
 	@ln -sf ../run $(UNDER_VALGRIND)/bin/greenlua
-	$(MAKE) $(VALGRIND) PROGRAM=$(UNDER_VALGRIND)/bin/greenlua WITHOUT=stock,memory,leaks,valgrind \
-	  PATIENCE=20 $(LUA_SUITES)
+	$(MAKE) BUILD=$(BUILD)/valgrind CFLAGS="-O1 -g -DGREENLUA_VALGRIND" RUN="$(MEMCHECK)" STRESS="1 60" \
+	  PROGRAM=$(UNDER_VALGRIND)/bin/greenlua WITHOUT=stock,memory,leaks,valgrind PATIENCE=20 test
 
 .PHONY: clang
-clang: $(BUILD)/packages-check ## build with clang, warnings being errors, and run the C tests
-	$(MAKE) BUILD=$(BUILD)/clang CC=clang CI=true all test-core
+clang: $(BUILD)/packages-check ## build with clang, warnings being errors, and run all tests
+	$(MAKE) BUILD=$(BUILD)/clang CC=clang CI=true test
 
 # ---- Another architecture, on this machine ----
 # Debian's arm64 libraries go into a directory of ours; apt's own lists and the
@@ -318,18 +307,14 @@ $(SYSROOT)/ready: $(BUILD)/packages-check
 	@rm -rf $(SYSROOT)/apt
 	@touch $@
 
-.PHONY: aarch64
-aarch64: $(SYSROOT)/ready ## cross-compile for arm64, run the C tests in an emulator
-	$(MAKE) $(AARCH64) STRESS="1 100" $(AARCH64_TARGETS)
-AARCH64_TARGETS = all test-core
-
+# The programs of the outside specs would be run by the machine itself.
 EMULATED = $(abspath $(BUILD))/aarch64/emulated
-.PHONY: aarch64-lua
-aarch64-lua: aarch64 ## run the Lua specs in the emulator, which has no stock Lua nor limits of memory
+.PHONY: aarch64
+aarch64: $(SYSROOT)/ready ## cross-compile for arm64, run the C tests and the inside Lua specs in an emulator
 	@printf '#!/bin/sh\nexec %s "$$@"\n' \
 	  '$(ARM64_RUN) $(abspath $(BUILD))/aarch64/greenlua' >$(EMULATED)
 	@chmod +x $(EMULATED)
-	GREENLUA=$(EMULATED) $(BUSTED) --lua=$(EMULATED) --exclude-tags=stock,memory $(INSIDE_SPECS)
+	$(MAKE) $(AARCH64) STRESS="1 100" PROGRAM=$(EMULATED) WITHOUT=stock,memory OUTSIDE_SPECS= test
 
 # Both know what Lua's headers do not say (.ci/lint.h); core is read without it.
 LINT = clang-tidy --quiet
@@ -405,8 +390,8 @@ $(BUILD)/spec/fuzz/parsers: $(BUILD)/spec/fuzz/parsers.o $(FUZZ_COMMON) $(filter
 check: $(BUILD)/packages-check ## all of the above but the longest, warnings being errors
 	$(MAKE) CI=true BUILD=$(BUILD)/ci test
 	$(MAKE) CI=true BUILD=$(BUILD)/ci SLOTS="1 2 4" slots
-	$(MAKE) layers lint allocations fuzz-corpus clang asan asan-lua ubsan valgrind aarch64-lua test-line-edit CI=true
-	$(MAKE) valgrind-lua OUTSIDE_SPECS= CI=true
+	$(MAKE) layers lint allocations fuzz-corpus clang asan ubsan aarch64 test-line-edit CI=true
+	$(MAKE) valgrind OUTSIDE_SPECS= CI=true
 	$(MAKE) CI=true BUILD=$(BUILD)/ci real-programs
 
 .PHONY: coverage
