@@ -935,8 +935,10 @@ describe_example("dispatcher.lua", function(example)
   end)
 
   it("stops when time is up", function()
-    local out, err, status = example("--seconds 0.01 1000000007 6")
-    assert_contains(out, "6 = 2 * 3\n1 of 2 numbers")
+    -- The first takes ten seconds; whether the second is done depends on the machine.
+    local out, err, status = example("--seconds 0.01 10000000019 6")
+    local done = out:match("^6 = 2 %* 3\n") and 1 or 0
+    assert_contains(out, done .. " of 2 numbers, 3 workers\n")
     assert.equal("", err)
     assert.equal(1, status)
   end)

@@ -94,6 +94,7 @@ local function assert_stacks(output, which)
   error("no greenlet that joins:\n" .. output)
 end
 
+-- Frames of the checkers are on the stacks, and valgrind is what gdb would see.
 describe("gdb #asan #valgrind", function()
   teardown(run.clean)
 

@@ -12,6 +12,8 @@ local modes = {
   ["with stacks that move"] = { GREENLUA_STACK_SLOTS = "1", GREENLUA_STACK_MOVE = "1" },
 }
 
+-- How much stack that takes is measured for code as it is: AddressSanitizer makes frames larger,
+-- and moves of stacks of this size take it, and valgrind, too long.
 describe("what nests without end #asan #valgrind", function()
   teardown(run.clean)
 

@@ -134,6 +134,7 @@ stack traceback:
 ]]):format(before + 2, before + 4, before + 4)
 end
 
+-- AddressSanitizer and valgrind take the signal themselves, and tell of it in their own way.
 describe("a C stack that is overrun #asan #valgrind", function()
   teardown(run.clean)
 

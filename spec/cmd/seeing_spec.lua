@@ -15,6 +15,7 @@ await() { # PATTERN FILE
   echo "still waiting for $1 in $2"; exit 99
 }
 start() { greenlua "$@" >out 2>err & pid=$!; await ready out; }
+state() { await ") $1 " /proc/$pid/stat; } # S: waits, T: is stopped
 finish() { kill -KILL $pid 2>/dev/null; wait $pid 2>/dev/null; true; }
 ]]):format(TRIES)
 
@@ -59,7 +60,7 @@ describe("SIGUSR1", function()
   end
 
   it("prints all greenlets of a program that waits", function()
-    local text = dump("greenlet.spawn(function() " .. READY .. "end) greenlet.sleep(1000)").stdout
+    local text = dump("greenlet.sleep(0) " .. READY .. "greenlet.sleep(1000)").stdout
     assert.matches("greenlua: process %d+: main and 6 greenlets\n", text)
     assert.matches('<greenlet "main" at 0x%x+: main chunk>', text)
     assert.matches('<Greenlet "beat" at', text)
@@ -68,7 +69,7 @@ describe("SIGUSR1", function()
   end)
 
   it("prints them while a script burns CPU", function()
-    local text = dump("greenlet.sleep(0) " .. READY .. "\nwhile true do end").stdout
+    local text = dump("greenlet.sleep(0)\n" .. READY .. "while true do end").stdout
     assert.matches("main and 6 greenlets", text)
     assert.matches("running", text)
     assert.matches("s.lua:8: in main chunk", text)
@@ -77,16 +78,16 @@ describe("SIGUSR1", function()
   end)
 
   it("prints them while a coroutine burns CPU", function()
-    local text = dump("greenlet.sleep(0) coroutine.wrap(function() " .. READY
-      .. "\nwhile true do end end)()").stdout
+    local text = dump("greenlet.sleep(0) coroutine.wrap(function()\n" .. READY
+      .. "while true do end end)()").stdout
     assert.matches("s.lua:8: in function <s.lua:7>", text)
   end)
 
   it("says who is in a C function, and prints the rest later", function()
     local text = dump([[
       greenlet.getcurrent().name = "caller"
-      greenlet.sleep(0) ]] .. READY .. [[
-      os.execute("while ! test -e go; do sleep 0.05; done")
+      greenlet.sleep(0)
+      os.execute("echo ready; while ! test -e go; do sleep 0.05; done")
       greenlet.sleep(1000)
     ]], [[
       start s.lua
@@ -194,9 +195,10 @@ describe("greenlua ps and tree", function()
   teardown(run.clean)
 
   it("print what a running program's greenlets do", function()
-    local result = shell({ ["s.lua"] = WAITING .. "greenlet.spawn(function() " .. READY
-      .. "end) greenlet.sleep(1000)" }, [[
+    local result = shell({ ["s.lua"] = WAITING .. "greenlet.sleep(0) " .. READY
+      .. "greenlet.sleep(1000)" }, [[
       start s.lua
+      state S
       greenlua ps $pid && greenlua tree $pid
       echo $?
       finish
@@ -219,15 +221,15 @@ describe("greenlua ps and tree", function()
   end)
 
   it("say that the program runs in C", function()
-    local result = shell({ ["s.lua"] = READY .. "os.execute('sleep 1000')" },
-      "start s.lua; greenlua ps $pid; echo $?; finish; pkill -P $pid sleep || true")
+    local result = shell({ ["s.lua"] = "os.execute('echo ready; exec sleep 1000')" },
+      "start s.lua; greenlua ps $pid; echo $?; pkill -P $pid sleep; finish")
     assert.equal("1\n", result.stdout)
     assert.matches("runs in C in 'execute', called at s.lua:1", result.stderr)
   end)
 
   it("say that it is stopped", function()
     local result = shell({ ["s.lua"] = READY .. "greenlet.sleep(1000)" },
-      "start s.lua; kill -STOP $pid; greenlua ps $pid; echo $?; finish")
+      "start s.lua; kill -STOP $pid; state T; greenlua ps $pid; echo $?; finish")
     assert.equal("1\n", result.stdout)
     assert.matches("process %d+ is stopped and does not answer\n$", result.stderr)
   end)

@@ -61,6 +61,7 @@ describe("the prompt", function()
         t:wait_for("\ntick\n")
         t:signal("TERM")
       end },
+      -- AddressSanitizer takes that signal itself.
       ["by SIGSEGV #asan"] = { 128 + 11, function(t) t:signal("SEGV") end },
       ["by SIGQUIT"] = { 128 + 3, function(t) t:type("'typed") t:signal("QUIT") end },
     }
