@@ -63,8 +63,13 @@ name=status; note echo $status
 exec cat >/dev/null
 ]]
 
+-- Seconds. On a busy machine nearly any line takes longer than the default of the prompt, and a
+-- report would be in the midst of what a spec looks at.
+local WATCHDOG = ("%d"):format(20 * require "spec.patience")
+
 local function exports(options, home)
-  local env = { HOME = home, INPUTRC = "/dev/null", LC_ALL = "C.UTF-8" }
+  local env = { HOME = home, INPUTRC = "/dev/null", LC_ALL = "C.UTF-8",
+    GREENLUA_WATCHDOG = WATCHDOG }
   for name, value in pairs(options.env or {}) do env[name] = value end
   local list = { ("export PATH=%s:\"$PATH\""):format(run.bin_of(options.program or run.greenlua)) }
   for name, value in pairs(env) do

@@ -184,9 +184,6 @@ describe("an evaluation at the prompt", function()
   end)
 
   describe("has the terminal as programs know it", function()
-    -- The watchdog would say of what waits for keys that it lets nobody else run.
-    local unwatched = { env = { GREENLUA_WATCHDOG = "0" } }
-
     it("for io.read", function()
       -- What is typed sooner the terminal does not show.
       t:type("print('name:') name = io.read()\n")
@@ -194,7 +191,7 @@ describe("an evaluation at the prompt", function()
       t:type("Emma\n")
       t:wait_for("\nEmma\n>$")
       assert.equal('"Emma"', ask("name"))
-    end, unwatched)
+    end)
 
     it("for io.read that edits, by the terminal's own means", function()
       -- What is typed sooner the terminal does not show.
@@ -207,7 +204,7 @@ describe("an evaluation at the prompt", function()
       t:type("ma\n")
       t:wait_for("\nEmma\n>$")
       assert.equal('"Emma"', ask("name"))
-    end, unwatched)
+    end)
 
     it("for other programs", function()
       assert.matches("^three terminals",
@@ -218,7 +215,7 @@ describe("an evaluation at the prompt", function()
       t:key("Enter")
       t:wait_for("rmcup\"%)\n.*\n>$")
       assert.equal("2", ask("1 + 1"))
-    end, unwatched)
+    end)
 
     it("for what asks it for its settings", function()
       local before = run.read(t.notes .. "/before"):match("[^\n]+")

@@ -7,6 +7,11 @@ describe("the watchdog at the prompt", function()
 
   local REPORT = "greenlua: watchdog: <Greenlet"
 
+  -- The default, unlike that of spec.terminal.
+  local function prompt(args)
+    return terminal.prompt { args = args, env = { GREENLUA_WATCHDOG = false } }
+  end
+
   -- A global function that burns CPU until the file is there, of which `t` decides.
   local function teach(t)
     t:ask("function burn(name) repeat local f = io.open(name) until f end")
@@ -21,7 +26,7 @@ describe("the watchdog at the prompt", function()
   end
 
   terminal.it("reports an evaluation that burns CPU, once", function()
-    local t = terminal.prompt()
+    local t = prompt()
     teach(t)
     t:type("burn 'done'\n")
     t:wait_for(REPORT)
@@ -32,7 +37,7 @@ describe("the watchdog at the prompt", function()
   end)
 
   terminal.it("reports a background greenlet above the line that is typed", function()
-    local t = terminal.prompt()
+    local t = prompt()
     t:ask("function burn() local e = os.clock() + 0.5 repeat until os.clock() > e end")
     t:ask("go = greenlet.event.Event()")
     t:ask("g = greenlet.spawn(function() go:wait() burn() end)")
@@ -43,7 +48,7 @@ describe("the watchdog at the prompt", function()
   end)
 
   terminal.it("waits for a C function to return: a program may have the terminal", function()
-    local t = terminal.prompt()
+    local t = prompt()
     t:type("os.execute 'echo here; until test -e done; do sleep 0.05; done; echo gone'\n")
     t:wait_for("\nhere")
     local ticks = 0
@@ -58,7 +63,7 @@ describe("the watchdog at the prompt", function()
   end)
 
   terminal.it("breaks no reading", function()
-    local t = terminal.prompt()
+    local t = prompt()
     t:type("io.read()\n")
     t:wait_for("io.read%(%)$")
     local ticks = 0
@@ -76,17 +81,17 @@ describe("the watchdog at the prompt", function()
   end)
 
   terminal.it("is on by default, with 0.1 s, and off by whoever says so", function()
-    assert.equal("0.1", terminal.prompt():ask("greenlet.config.watchdog"))
-    local off = terminal.prompt { args = { "--watchdog=off" } }
+    assert.equal("0.1", prompt():ask("greenlet.config.watchdog"))
+    local off = prompt { "--watchdog=off" }
     assert.equal("0.0", off:ask("greenlet.config.watchdog"))
-    local other = terminal.prompt { args = { "--watchdog=5" } }
+    local other = prompt { "--watchdog=5" }
     assert.equal("5.0", other:ask("greenlet.config.watchdog"))
     off = terminal.prompt { env = { GREENLUA_WATCHDOG = "0" } }
     assert.equal("0.0", off:ask("greenlet.config.watchdog"))
   end)
 
   terminal.it("does not bark at the prompt itself", function()
-    local t = terminal.prompt()
+    local t = prompt()
     -- A metamethod that the prompt calls, while it completes and while it shows a value.
     t:ask("function burn() local e = os.clock() + 0.4 repeat until os.clock() > e end")
     t:ask("t = setmetatable({}, { __pairs = function(t) burn() return next, t end })")
