@@ -61,12 +61,10 @@ watcher:start(print_new_lines)
 print_new_lines()
 
 greenlet.sleep(seconds)
+if writer then writer:join() end
 
 watcher:close()
 print_new_lines()
 io.write(partial)
 file:close()
-if writer then
-  writer:join()
-  os.remove(path)
-end
+if writer then os.remove(path) end
