@@ -7,6 +7,7 @@
  * calls cost besides their greenlets.
  */
 #include "lua_binding/members.h"
+#include "lua_binding/waitable.h"
 
 static const char job_kind;
 
@@ -113,21 +114,23 @@ static int core_job_done(lua_State *L) {
   return 0;
 }
 
-/* ---- Starting calls, for which places are taken ---- */
+/* ---- Starting calls ---- */
 
-static void spawn_call(lua_State *L, int arguments, lua_Integer tag) {
-  l_push_job_members(L, 1);
-  lua_insert(L, 2); /* job, members, ... */
-  l_spawn_member(L, arguments, 2, 1, tag);
+/* (members, job, tag, f, ...) */
+static int spawn_call(lua_State *L, int status, lua_KContext context) {
+  (void)status;
+  (void)context;
+  l_spawn_member(L, lua_gettop(L) - 4, 1, 2, lua_tointeger(L, 3));
+  return 1;
 }
 
-/* core.job_spawn(job, tag, f, ...): the call f(...) */
+/* core.job_spawn(job, tag, f, ...): the call f(...), when there is a place for it */
 static int core_job_spawn(lua_State *L) {
   check_job(L);
-  lua_Integer tag = luaL_checkinteger(L, 2);
-  lua_remove(L, 2);
-  spawn_call(L, lua_gettop(L) - 2, tag);
-  return 1;
+  luaL_checkinteger(L, 2);
+  l_push_job_members(L, 1);
+  lua_insert(L, 1);
+  return l_await_place(L, spawn_call);
 }
 
 /* The argument goes straight to the greenlet's stack: to keep it for g.args as well
@@ -146,19 +149,19 @@ static void give_argument(lua_State *L, int items, lua_Integer i) {
 enum { IN_A_ROW = 64 };
 
 /* The stack of core_job_spawn_all. */
-enum { JOB = 1, F, FIRST, LAST, HAS_PLACE, ACQUIRE, PLACES, ITEMS, MEMBERS };
+enum { JOB = 1, F, FIRST, LAST, WAITS, PLACES, ITEMS, MEMBERS };
 
 /*
  * Get a place for one more call of the job, waiting for it if need be. False if
- * somebody has to look first: a call has failed, or there is who waits for a change
- * of the members.
+ * somebody has to look first, and has not done so: a call has failed, or there is who
+ * waits for a change of the members.
  */
-static bool get_place(lua_State *L, const struct job *job) {
+static bool get_place(lua_State *L, const struct job *job, bool looked) {
   if (l_take_place(L, MEMBERS))
     return true;
-  if (job->keen || l_check_members(L, MEMBERS)->told)
+  if (!looked && (job->keen || l_check_members(L, MEMBERS)->told))
     return false;
-  lua_pushvalue(L, ACQUIRE);
+  lua_pushcfunction(L, l_lock_acquire);
   lua_pushvalue(L, PLACES);
   lua_call(L, 1, 0);
   return true;
@@ -176,23 +179,23 @@ static void spawn_item(lua_State *L, lua_Integer i) {
 }
 
 /*
- * core.job_spawn_all(job, f, first, last, has_place, acquire, places): f(item) for the
- * items from first to last, but not too many in a row. The first has its place
- * already if so said; the others acquire theirs. Returns the index of the first item
- * that is left over, and whether that has to acquire a place.
+ * core.job_spawn_all(job, f, first, last, waits, places): f(item) for the items from
+ * first to last, but not too many in a row. Returns the index of the first item that is
+ * left over, and whether somebody has to look before that waits for a place: whoever has,
+ * says so by `waits`.
  */
 static int core_job_spawn_all(lua_State *L) {
   const struct job *job = check_job(L);
   lua_Integer i = luaL_checkinteger(L, FIRST), last = luaL_checkinteger(L, LAST);
-  bool has_place = lua_toboolean(L, HAS_PLACE), no_place = false;
+  bool looked = lua_toboolean(L, WAITS), no_place = false;
   lua_settop(L, PLACES);
   lua_getiuservalue(L, JOB, UV_ITEMS);
   lua_getiuservalue(L, JOB, UV_OF);
   for (int row = 0; i <= last && row < IN_A_ROW && !no_place; row++) {
-    no_place = !has_place && !get_place(L, job);
+    no_place = !get_place(L, job, looked);
     if (!no_place)
       spawn_item(L, i++);
-    has_place = false;
+    looked = false;
   }
   lua_pushinteger(L, i);
   lua_pushboolean(L, no_place);

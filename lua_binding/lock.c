@@ -229,7 +229,7 @@ static int acquired(lua_State *L, int status, lua_KContext context) {
  *   local held <close> = connections:hold() -- safer: releases at the end of the scope
  * @source gevent.lock.Semaphore.acquire
  */
-static int l_lock_acquire(lua_State *L) {
+int l_lock_acquire(lua_State *L) {
   struct l_lock *lock = l_check_living(L, &lock_type);
   struct runtime *rt = lock->waitable.rt;
   bool block = true;

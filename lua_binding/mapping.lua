@@ -6,7 +6,7 @@
 local core = ...
 local Greenlet = core.Greenlet
 local outcome, getcurrent, sleep = core.outcome, core.getcurrent, core.sleep
-local job_spawn_all, acquire = core.job_spawn_all, core.module.lock.Semaphore.acquire
+local job_spawn_all = core.job_spawn_all
 
 -- Calls that are started before they have a turn; as in job.c.
 local IN_A_ROW = 64
@@ -136,16 +136,14 @@ end
 -- Map a plain list in a group of plain Greenlets.
 local function map_list(group, f, list)
   local map, n, places = new_map(group._members, list), length(list), group._places
-  local i, no_place, has_place = 1, false, false
+  local i, no_place = 1, false
   do
     local entering <close> = group:_entering()
     while i <= n and map.before ~= 0 do
-      i, no_place = job_spawn_all(map.job, f, i, n, has_place, acquire, places)
+      i, no_place = job_spawn_all(map.job, f, i, n, no_place, places)
       entering:pulse()
-      has_place = no_place and acquire(places)
       if not no_place and i <= n then sleep(0) end
     end
-    if has_place then places:release() end
   end
   return finish(map, n)
 end

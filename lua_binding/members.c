@@ -1,10 +1,12 @@
 #include "lua_binding/members.h"
 
+#include "lua_binding/insist.h"
 #include "lua_binding/waitable.h"
 
 static const char members_kind;
 
-enum { UV_LIST = 1, UV_LEFT, UV_PERMITS, UV_LAST = UV_PERMITS };
+/* UV_TELL_CHANGED: a call of UV_CHANGED, since somebody has waited for a place. */
+enum { UV_LIST = 1, UV_LEFT, UV_PERMITS, UV_CHANGED, UV_TELL_CHANGED, UV_LAST = UV_TELL_CHANGED };
 
 struct l_members *l_check_members(lua_State *L, int idx) {
   return l_check_kind(L, idx, &members_kind, "members");
@@ -15,14 +17,15 @@ void l_push_member_table(lua_State *L, int idx) {
 }
 
 /*
- * core.members(left [, permits [, quiet]]): an empty list. left(g, how many are left)
+ * core.members(left [, permits [, quiet [, changed]]]): an empty list. left(g, how many are left)
  * is called for every member of a quiet list that has died, whose error is neither
  * reported nor counted then; of other lists for the last one, after members_tell. It
  * must not switch. Who becomes a member has a permit of the Semaphore `permits`; it
- * goes back when that leaves.
+ * goes back when that leaves. changed() is called in the hub when somebody has waited for
+ * a permit, in vain or not.
  */
 static int core_members(lua_State *L) {
-  lua_settop(L, 3);
+  lua_settop(L, 4);
   struct l_members *members = lua_newuserdatauv(L, sizeof *members, UV_LAST);
   *members = (struct l_members){.kind = &members_kind, .bounded = lua_toboolean(L, 2),
                                 .quiet = lua_toboolean(L, 3)};
@@ -32,6 +35,8 @@ static int core_members(lua_State *L) {
   lua_setiuservalue(L, -2, UV_LEFT);
   lua_pushvalue(L, 2);
   lua_setiuservalue(L, -2, UV_PERMITS);
+  lua_pushvalue(L, 4);
+  lua_setiuservalue(L, -2, UV_CHANGED);
   return 1;
 }
 
@@ -56,6 +61,37 @@ void l_give_place(lua_State *L, int members) {
   lua_getiuservalue(L, members, UV_PERMITS);
   l_give_permit(L, lua_gettop(L));
   lua_pop(L, 1);
+}
+
+/* Have what is needed to tell later that somebody does not wait any more. */
+static void prepare_change(lua_State *L, int members) {
+  if (lua_getiuservalue(L, members, UV_TELL_CHANGED) == LUA_TNIL) {
+    lua_getiuservalue(L, members, UV_CHANGED);
+    l_new_insistent(L, sizeof(struct l_insistent), members);
+    lua_setiuservalue(L, members, UV_TELL_CHANGED);
+  }
+  lua_pop(L, 1);
+}
+
+/* The wait for a place is over; `context` is what comes then. */
+static int entered(lua_State *L, int status, lua_KContext context) {
+  members_at(L, 1)->entering--;
+  lua_getiuservalue(L, 1, UV_TELL_CHANGED);
+  l_insist(L, lua_gettop(L));
+  lua_pop(L, 1);
+  if (status != LUA_OK && status != LUA_YIELD)
+    return l_error(L);
+  return ((lua_KFunction)context)(L, LUA_OK, 0);
+}
+
+int l_await_place(lua_State *L, lua_KFunction then) {
+  if (l_take_place(L, 1))
+    return then(L, LUA_OK, 0);
+  prepare_change(L, 1);
+  lua_pushcfunction(L, l_lock_acquire);
+  lua_getiuservalue(L, 1, UV_PERMITS);
+  members_at(L, 1)->entering++;
+  return entered(L, lua_pcallk(L, 1, 0, 0, (lua_KContext)then, entered), (lua_KContext)then);
 }
 
 /* A private field of handles that some other has spawned. */
@@ -167,11 +203,17 @@ void l_spawn_member(lua_State *L, int arguments, int members, int of, lua_Intege
   lua_call(L, 1, 0);
 }
 
-/* core.members_spawn(members, f, ...): a new member, who has its permit already */
-static int core_members_spawn(lua_State *L) {
-  l_check_members(L, 1);
+static int spawn_with_place(lua_State *L, int status, lua_KContext context) {
+  (void)status;
+  (void)context;
   l_spawn_member(L, lua_gettop(L) - 2, 1, 1, 0);
   return 1;
+}
+
+/* core.members_spawn(members, f, ...): a new member; waits for a place */
+static int core_members_spawn(lua_State *L) {
+  l_check_members(L, 1);
+  return l_await_place(L, spawn_with_place);
 }
 
 /* As core.members_add, but leaves the place taken when it fails. */
@@ -339,6 +381,12 @@ static int core_members_has(lua_State *L) {
   return 1;
 }
 
+/* core.members_entering(members): how many wait for a place in members_spawn and the like */
+static int core_members_entering(lua_State *L) {
+  lua_pushinteger(L, l_check_members(L, 1)->entering);
+  return 1;
+}
+
 /* core.members_count(members) */
 static int core_members_count(lua_State *L) {
   lua_pushinteger(L, reap(L)->count);
@@ -382,6 +430,7 @@ void l_open_members(lua_State *L, struct runtime *rt) {
                                        {"members_remove", core_members_remove},
                                        {"members_has", core_members_has},
                                        {"members_count", core_members_count},
+                                       {"members_entering", core_members_entering},
                                        {"members_tell", core_members_tell},
                                        {"members_list", core_members_list},
                                        {NULL, NULL}};

@@ -31,6 +31,7 @@ struct l_members {
   const void *kind;
   lua_Integer count;
   lua_Integer room;   /* for so many there is memory: its table does not shrink */
+  lua_Integer entering; /* so many wait for a place */
   bool bounded;       /* each member has a permit of UV_PERMITS */
   bool quiet;         /* their failures are nobody else's business */
   bool told;          /* somebody waits, or has waited, for the last one */
@@ -50,6 +51,12 @@ void l_push_membership(lua_State *L, int g);
 /* Take a permit for one more, if there is one or none is needed; give it back. */
 bool l_take_place(lua_State *L, int members);
 void l_give_place(lua_State *L, int members);
+
+/*
+ * Take one, waiting for it if need be, for the list at index 1, and return what
+ * `then` does. Between the two nothing needs memory: the place cannot be lost.
+ */
+int l_await_place(lua_State *L, lua_KFunction then);
 
 /*
  * Make the greenlet at `g` a member, which has its permit; `of` is what its

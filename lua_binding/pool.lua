@@ -229,7 +229,8 @@ local function open(self, places)
     core.kept(places).pool = self
   end
   self._adders = 0
-  self._members = core.members(function() left(self) end, places)
+  self._members = core.members(function() left(self) end, places, false,
+    function() pulse(self._changed) end)
 end
 
 --- Make a group of greenlets, which leave it when they die.
@@ -311,7 +312,6 @@ function Group:spawn(f, ...)
   local class = self.greenlet_class
   if class ~= Greenlet then return spawn_of_class(self, class, nil, nil, f, ...) end
   if not core.callable(f) then expected(1, "spawn", "function", f) end
-  enter(self)
   pulse(self._changed)
   return members_spawn(self._members, f, ...)
 end
@@ -320,7 +320,6 @@ end
 function Group:_call(job, tag, f, ...)
   local class = self.greenlet_class
   if class ~= Greenlet then return spawn_of_class(self, class, job, tag, f, ...) end
-  enter(self)
   pulse(self._changed)
   return core.job_spawn(job, tag, f, ...)
 end
@@ -406,7 +405,8 @@ end
 
 -- Are there members, or somebody who will add some as soon as there are none?
 local function busy(self)
-  return size(self) > 0 or (self._adders > 0 and self.size ~= 0)
+  local adders = self._adders + core.members_entering(self._members)
+  return size(self) > 0 or (adders > 0 and self.size ~= 0)
 end
 
 --- Kill all members, and those that are added meanwhile.

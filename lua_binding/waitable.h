@@ -78,6 +78,8 @@ void l_tell_links(lua_State *L, int idx);
 /* A permit of the Semaphore at idx: taken, if there is one; given back. */
 bool l_take_permit(lua_State *L, int idx);
 void l_give_permit(lua_State *L, int idx);
+/* Semaphore:acquire. */
+int l_lock_acquire(lua_State *L);
 
 /* Push text in quotes, with nothing in it that would disturb a terminal. */
 void l_push_quoted(lua_State *L, const char *text, size_t length);
