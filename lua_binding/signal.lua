@@ -45,6 +45,7 @@ function core.signal(signal, f, ...)
     core.argerror(2, "signal", "function expected, got " .. core.typename(f))
   end
   local ok, watcher = core.pcall(core.loop.signal, core.loop, number, false)
+  if watcher == "not enough memory" then core.raise(watcher) end
   if not ok then core.argerror(1, "signal", "no signal that can be watched") end
   local arguments = table.pack(...)
   local function call()

@@ -13,10 +13,12 @@
  *
  * Whatever happens, the process must not crash nor hang, and the script must end, by
  * itself or by an error for lack of memory: its own, or that of a greenlet of its, which
- * the hub then reports. So a wake-up that is lost shows as a LoopExit. When everything
- * has ended the function `invariant`, if the script has set it, must find all in order,
- * the next script in the same state must run, and no block may be left when the state
- * is closed. The script's own errors are its checks.
+ * the hub then reports. A LoopExit is what such a report may lead to, since what was not
+ * done wakes nobody. But nobody may wait for what has happened: that is looked at when
+ * LoopExit is raised, and at the end of the script. When everything has ended the function
+ * `invariant`, if the script has set it, must find all in order, the next script in the
+ * same state must run, and no block may be left when the state is closed. The script's
+ * own errors are its checks.
  */
 #include <malloc.h>
 #include <signal.h>
@@ -31,6 +33,7 @@
 #include <lualib.h>
 
 #include "lua_binding/binding.h"
+#include "lua_binding/runtime.h"
 #include "spec/core/failing.h"
 
 void __real_free(void *block);
@@ -39,10 +42,11 @@ ssize_t __real_write(int fd, const void *bytes, size_t count);
 ssize_t __wrap_write(int fd, const void *bytes, size_t count);
 
 enum { SECONDS = 3, MOST_RUNS = 200000, MOST_FAILURES = 200, RESERVE = 128 * 1024 };
-enum { PASSED, NO_FAILURE, WRONG_ERROR, INVARIANT, NEXT_FAILED, LEAK };
+enum { PASSED, NO_FAILURE, WRONG_ERROR, LOST_WAKE_UP, INVARIANT, NEXT_FAILED, LEAK };
 
 static bool script_failed;
 static bool reported; /* that there was no memory: by the hub */
+static bool lost;     /* a wake-up */
 static long blocks; /* of the state's allocator */
 
 /* core keeps a reserve for libev, which cannot go on without memory: once that is
@@ -102,6 +106,76 @@ static bool call(lua_State *L, bool may_fail, const char *what) {
   return fine;
 }
 
+/* ---- Lost wake-ups ---- */
+
+/* (core, settle, object): fails if somebody waits for what has happened. */
+static const char look_text[] =
+    "local core, settle, object = ...\n"
+    "if settle then for _ = 1, 5 do core.sleep(0) end end\n"
+    "local has_happened = {\n"
+    "  lock = function(o) return not o:locked() end,\n"
+    "  semaphore = function(o) return not o:locked() end,\n"
+    "  event = function(o) return o:is_set() end,\n"
+    "  result = function(o) return o:ready() end,\n"
+    "  ['queue get'] = function(o) return not o:empty() end,\n"
+    "  ['queue peek'] = function(o) return not o:empty() end,\n"
+    "  ['queue put'] = function(o) return not o:full() end,\n"
+    "  join = function(o) return o.dead end,\n"
+    "  joinall = function(o, holders) return #o > 0 and #holders == 0 end,\n"
+    "  scope = function(_, holders) return #holders == 0 end,\n"
+    "}\n"
+    "for _, edge in ipairs(core.waits.all(not settle, object)) do\n"
+    "  local check = has_happened[edge.what]\n"
+    "  if check and not edge.ends_by and check(edge.object, edge.holders) then\n"
+    "    error('a wake-up is lost: ' .. core.label(edge.greenlet) .. ' waits for ' .. edge.text, 0)\n"
+    "  end\n"
+    "end\n";
+
+static void push_core(lua_State *L) {
+  lua_rawgeti(L, LUA_REGISTRYINDEX, l_find_runtime(L)->core_ref);
+}
+
+/* Look in a copy of this process, so that nothing changes in this one. */
+static void look(lua_State *L, bool settle, int object) {
+  fflush(NULL);
+  pid_t child = fork();
+  if (child == 0) {
+    armed = false;
+    alarm(SECONDS);
+    lua_pushvalue(L, object);
+    luaL_loadstring(L, look_text);
+    push_core(L);
+    lua_pushboolean(L, settle);
+    lua_pushvalue(L, -4);
+    int status = lua_pcall(L, 3, 0, 0);
+    if (status != LUA_OK)
+      fprintf(stderr, "%s\n", lua_tostring(L, -1));
+    fflush(NULL);
+    _exit(status);
+  }
+  int status = -1;
+  waitpid(child, &status, 0);
+  lost = lost || status != 0;
+}
+
+/* core.loop_exit, the true one being the upvalue. */
+static int loop_exit(lua_State *L) {
+  lua_settop(L, 1);
+  look(L, false, 1);
+  lua_pushvalue(L, lua_upvalueindex(1));
+  lua_insert(L, 1);
+  lua_call(L, 1, 1);
+  return 1;
+}
+
+static void look_at_loop_exit(lua_State *L) {
+  push_core(L);
+  lua_getfield(L, -1, "loop_exit");
+  lua_pushcclosure(L, loop_exit, 1);
+  lua_setfield(L, -2, "loop_exit");
+  lua_pop(L, 1);
+}
+
 static const char next_script[] =
     "local queue = greenlet.queue.Queue()\n"
     "local maker = greenlet.spawn(function() for i = 1, 3 do queue:put(i) greenlet.sleep(0) end end)\n"
@@ -134,6 +208,17 @@ static void call_global(lua_State *L, const char *name, bool *fine) {
     lua_pop(L, 1);
 }
 
+/* As the program does: a first try may have no memory. */
+static bool finish(lua_State *L) {
+  lua_pushcfunction(L, binding_finish);
+  bool fine = call(L, true, "finish");
+  armed = false;
+  if (!script_failed)
+    return fine;
+  lua_pushcfunction(L, binding_finish);
+  return call(L, true, "finish") && fine;
+}
+
 /* The script's text is on top. What is done in a child: the answer is its status. */
 static int run_child(lua_State *L, unsigned long nth, unsigned failures) {
   calls_left = nth;
@@ -150,11 +235,13 @@ static int run_child(lua_State *L, unsigned long nth, unsigned failures) {
     lua_pushcfunction(L, binding_wait);
     fine = call(L, true, "wait");
   }
-  lua_pushcfunction(L, binding_finish);
-  fine = call(L, true, "finish") && fine;
-  armed = false;
+  lua_pushnil(L);
+  look(L, true, lua_gettop(L));
+  fine = finish(L) && fine;
   if (!fine)
     return WRONG_ERROR;
+  if (lost)
+    return LOST_WAKE_UP;
   lua_settop(L, 0);
   call_global(L, "invariant", &fine);
   if (!fine)
@@ -210,6 +297,7 @@ static int prepare(lua_State *L) {
   lua_pushcfunction(L, note_report);
   lua_setfield(L, -2, "write");
   lua_setfield(L, -2, "exception_stream");
+  look_at_loop_exit(L);
   return 0;
 }
 

@@ -36,4 +36,5 @@ local kept = greenlet.spawn(function()
 end)
 greenlet.sleep(0)
 kept:kill("please", false)
-assert(kept:get() == "please")
+local got = kept:get()
+if got ~= "please" then error(got, 0) end
