@@ -76,14 +76,6 @@ static bool may_be_interactive(const struct options *options) {
   return options->interactive || !(options_has_script(options) || options->execute);
 }
 
-/* Its parts take the globals before a chunk can change them. */
-static void prepare_prompt(lua_State *L, const struct options *options) {
-  parts_push(L);
-  lua_pushboolean(L, options->watchdog || getenv("GREENLUA_WATCHDOG"));
-  lua_setfield(L, -2, "watchdog_is_set"); /* else the console chooses */
-  lua_pop(L, 1);
-}
-
 /* A lua_CFunction: what is there before the first chunk runs. */
 static int prepare(lua_State *L) {
   const struct options *options = lua_touserdata(L, 1);
@@ -99,8 +91,12 @@ static int prepare(lua_State *L) {
   set_arg(L, options);
   install_binding(L);
   apply_settings(L, options);
+  parts_push(L);
+  lua_pushboolean(L, options->watchdog || getenv("GREENLUA_WATCHDOG"));
+  lua_setfield(L, -2, "watchdog_is_set"); /* else the console chooses */
+  lua_pop(L, 1);
   if (may_be_interactive(options))
-    prepare_prompt(L, options);
+    parts_take_globals(L);
   lua_gc(L, LUA_GCRESTART);
   lua_gc(L, LUA_GCGEN, 0, 0);
   return 0;

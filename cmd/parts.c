@@ -73,6 +73,10 @@ static bool push_maker(lua_State *L, const char *name) {
   for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
     if (strcmp(parts[i].name, name) == 0) {
       binding_push_part(L, &parts[i]);
+      if (lua_isnil(L, lua_upvalueindex(1))) {
+        push_environment(L);
+        lua_replace(L, lua_upvalueindex(1));
+      }
       lua_pushvalue(L, lua_upvalueindex(1));
       lua_setupvalue(L, -2, 1); /* a chunk's first is _ENV */
       return true;
@@ -81,7 +85,7 @@ static bool push_maker(lua_State *L, const char *name) {
   return false;
 }
 
-/* (cmd, key), upvalue: the parts' globals; a part's value, from now on a field of cmd */
+/* (cmd, key), upvalue: the parts' globals, or nil so far; a part's value, from now on a field of cmd */
 static int index_part(lua_State *L) {
   if (lua_type(L, 2) != LUA_TSTRING || !push_maker(L, lua_tostring(L, 2)))
     return 0;
@@ -97,8 +101,16 @@ void parts_push(lua_State *L) {
   if (luaL_getsubtable(L, LUA_REGISTRYINDEX, "greenlua.cmd"))
     return;
   lua_createtable(L, 0, 1);
-  push_environment(L);
+  lua_pushnil(L);
   lua_pushcclosure(L, index_part, 1);
   lua_setfield(L, -2, "__index");
   lua_setmetatable(L, -2);
+}
+
+void parts_take_globals(lua_State *L) {
+  parts_push(L);
+  luaL_getmetafield(L, -1, "__index");
+  push_environment(L);
+  lua_setupvalue(L, -2, 1);
+  lua_pop(L, 2);
 }

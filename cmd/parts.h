@@ -14,4 +14,8 @@
 /* Push the table `cmd`, which is made at the first call. */
 void parts_push(lua_State *L);
 
+/* What the globals and libraries are now the parts see, whatever a user does to them later.
+ * If this is not called, they see what is there when the first of them runs. */
+void parts_take_globals(lua_State *L);
+
 #endif
