@@ -386,7 +386,8 @@ function M.sleep(seconds)
   wait("sleep", seconds, nil, G.sleep, seconds)
   check(C.now() - before >= seconds - 0.002, "slept too short: %g", C.now() - before)
 end
-function M.idle() wait("idle", nil, nil, G.idle) end
+-- While a trace function waits, the loop goes round and round for the watcher that has woken this.
+function M.idle() if not traced then wait("idle", nil, nil, G.idle) end end
 
 -- ---- Errors, variables, timeouts, coroutines ----
 
