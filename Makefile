@@ -341,7 +341,7 @@ real-programs: $(BUILD)/packages-real all ## run suites of Lua, lpeg, Penlight, 
 FUZZ_BUILD   = $(BUILD)/fuzz
 FUZZERS      = operations command_line parsers
 FUZZ_TIME    = 600
-# Of one input: bytes. And what is printed of a program: see docs/reliability.md.
+# The longest input, in bytes.
 FUZZ_LENGTH  = 500
 FUZZ_OPTIONS = -handle_usr1=0 -timeout=25 -max_len=$(FUZZ_LENGTH)
 FUZZ_PROGRAM = $(FUZZ_BUILD)/spec/fuzz/
@@ -349,7 +349,7 @@ FUZZ_COMMON  = $(addprefix $(BUILD)/spec/fuzz/,fuzz.o coverage.o clock.o) $(BIND
 
 .PHONY: fuzz-build
 fuzz-build: $(BUILD)/packages-check
-	@$(MAKE) --no-print-directory BUILD=$(FUZZ_BUILD) CC=clang \
+	@$(MAKE) --no-print-directory --silent BUILD=$(FUZZ_BUILD) CC=clang \
 	  CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address" \
 	  $(FUZZERS:%=$(FUZZ_PROGRAM)%)
 

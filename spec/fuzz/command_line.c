@@ -25,33 +25,40 @@ int greenlua_main(int argc, char **argv);
 enum { MOST_WORDS = 8, MOST_VARIABLES = 4, MOST_TEXT = 40, MOST_OUTPUT = 1 << 16 };
 
 static const char *const words[] = {
-  "-", "--", "-e", "-l", "-i", "-v", "-E", "-W", "-x", "-ee", "-vi", "-", "script.lua", "missing.lua",
+  "-", "--", "-e", "-l", "-i", "-v", "-E", "-W", "-x", "-ee", "-vi", "-", "script.lua",
+  "missing.lua",
   "--help", "--version", "--leaks", "--leaks=off", "--leaks=warn", "--leaks=error", "--leaks=",
   "--leaks=of", "--report=now", "--report=unobserved", "--report", "--deadlock=off",
   "--deadlock=error", "--deadlock=warn", "--watchdog=0.5", "--watchdog=", "--watchdog=nan",
   "--watchdog=-1", "--watchdog=1e99", "--why-alive", "--why-alive=1", "--help=1", "--helpme", "---",
-  "", " ", "ps", "tree", "0", "1", "999999999", "99999999999", "-1", "string", "greenlet", "-lstring",
+  "", " ", "ps", "tree", "0", "1", "999999999", "99999999999", "-1", "string", "greenlet",
+  "-lstring",
   "-eprint(1)", "-lgreenlet.queue", "-lm=string", "print(...)", "print(1)", "error('x')", "error()",
   "error({})", "error(setmetatable({}, {__tostring = error}))", "greenlet.sleep(0.01)",
   "greenlet.spawn(error, 'boom')", "greenlet.queue.Queue():get()", "x =",
-  "greenlet.spawn(function() greenlet.queue.Queue():get() end)", "for i = -3, 3 do print(arg[i]) end",
+  "greenlet.spawn(function() greenlet.queue.Queue():get() end)",
+  "for i = -3, 3 do print(arg[i]) end",
   "setmetatable({}, {__gc = function() error('gc') end})", "warn('@on', 'x')", "warn('a', 'b')",
   "greenlet.get_hub():destroy()", "io.read('a')", "debug.sethook(print, 'l')", "goto x",
   "local x <close> = setmetatable({}, {__close = error})", "coroutine.wrap(greenlet.sleep)(0)",
-  "arg = nil", "arg = {[-1] = 1, 2}", "greenlet = nil", "require 'missing'", "error(greenlet.GreenletExit)",
-  "greenlet.get_hub().loop:timer(0.1):start(error, 'in a timer')", "greenlet.kill(greenlet.getcurrent())",
+  "arg = nil", "arg = {[-1] = 1, 2}", "greenlet = nil", "require 'missing'",
+  "error(greenlet.GreenletExit)",
+  "greenlet.get_hub().loop:timer(0.1):start(error, 'in a timer')",
+  "greenlet.kill(greenlet.getcurrent())",
   "collectgarbage() collectgarbage()", "greenlet.config.leaks = 'error'",
 };
 
 static const char *const names[] = {
   "GREENLUA_STACK_SLOTS", "GREENLUA_STACK_SIZE", "GREENLUA_STACK_MOVE", "GREENLUA_WATCHDOG",
   "GREENLUA_LEAKS", "GREENLUA_REPORT", "GREENLUA_DEADLOCK", "GREENLUA_DUMP", "GREENLUA_WHY_ALIVE",
-  "GREENLUA_TRACK_GREENLET_TREE", "GREENLUA_", "LUA_INIT", "LUA_INIT_5_4", "LUA_PATH", "LUA_PATH_5_4",
+  "GREENLUA_TRACK_GREENLET_TREE", "GREENLUA_", "LUA_INIT", "LUA_INIT_5_4", "LUA_PATH",
+  "LUA_PATH_5_4",
   "HOME", "TERM", "XDG_STATE_HOME", "GREENLUA_HISTORY", "NO_COLOR",
 };
 
 static const char *const values[] = {
-  "", "0", "1", "2", "on", "off", "true", "no", "10k", "64k", "1m", "64m", "1g", "1e9", "-1", "nan", "inf",
+  "", "0", "1", "2", "on", "off", "true", "no", "10k", "64k", "1m", "64m", "1g", "1e9", "-1",
+  "nan", "inf",
   "warn", "error", "now", "unobserved", "@script.lua", "@missing.lua", "print(1)", "error('init')",
   "x =", "0x10", "99999999999999999999", "1048576", "1048577", " 1 ", "1.5", "?.lua;;", ";;", "1k1",
 };
@@ -183,7 +190,8 @@ static void check(enum outcome outcome, int status, char **argv) {
     if (status != 1 || *out || !told || !strstr(err, "usage: "))
       fail("a wrong option", status, argv);
   } else if (outcome == SHOWS) {
-    if (status != 0 || *err || (strncmp(out, "usage: ", 7) != 0 && strncmp(out, "greenlua ", 9) != 0))
+    if (status != 0 || *err || (strncmp(out, "usage: ", 7) != 0 && strncmp(out, "greenlua ",
+      9) != 0))
       fail("an option that shows something", status, argv);
   } else if (status != 0 && status != 1 && status != 3) {
     fail("no status of ours", status, argv);

@@ -35,11 +35,13 @@ function Mute:__tostring() error("no text") end
 -- ---- Errors ----
 
 local KNOWN = {
-  "killed$", "killed\nstack", "no text", "^42\nstack", "cyclic parent chain", "the scope has ended", "scope is",
+  "killed$", "killed\nstack", "no text", "^42\nstack", "cyclic parent chain",
+  "the scope has ended", "scope is",
   "un%-acquired lock", "released too many times", "task_done%(%) called too many",
   "cannot resume", "cannot close a running coroutine", "cannot close a normal coroutine",
   "attempt to yield", "attempt to compare two table values", "invalid order function for sorting",
-  "parent of this greenlet cannot be set", "has no rawlink", "the hub cannot be killed", "would form a cycle",
+  "parent of this greenlet cannot be set", "has no rawlink", "the hub cannot be killed",
+  "would form a cycle",
   "Timeout cannot be started in the hub", "that nobody holds", "has its result already",
   "more often than acquired", "task_done was called too often",
   "object with rawlink expected", "^stack traceback",
@@ -111,7 +113,8 @@ local function dead_well(record)
   check(record.ended, "dead, but its function has not ended")
   local class = (record.err == G.GreenletExit or record.err == Stop) and record.err
   if class then -- an instance of it, then
-    check(class:class_of(class == Stop and g.exception or g.value), "the class that ended a greenlet")
+    check(class:class_of(class == Stop and g.exception or g.value),
+      "the class that ended a greenlet")
   elseif record.returned and record.err == nil then
     check(g:successful() and g.value == record.value, "the value of a greenlet")
   elseif G.GreenletExit:class_of(record.err) then
@@ -139,7 +142,8 @@ local function wait(what, limit, pending, f, ...)
   local done <close> = closer(function() blocked[me] = outer end)
   local results = table.pack(f(...))
   local took = C.now() - before
-  check(not seconds or traced or took < seconds + LATE, "%s took %g s, the limit being %s", what, took, seconds)
+  check(not seconds or traced or took < seconds + LATE, "%s took %g s, the limit being %s", what,
+    took, seconds)
   return table.unpack(results, 1, results.n)
 end
 
@@ -263,7 +267,8 @@ local function is_raw(x) return not record_of[x] end
 function M.kill(x, err, block, limit)
   if is_raw(x) then return G.kill(x, err) end
   wait("kill", limit, function() return not x.dead end, x.kill, x, err, block, limit)
-  if block ~= false and limit == nil and x ~= G.getcurrent() then check(x.dead, "a kill that did not wait") end
+  if block ~= false and limit == nil and x ~= G.getcurrent() then check(x.dead,
+    "a kill that did not wait") end
 end
 function M.kill_later(x, err) G.kill(x, err) end
 function M.killall(list, err, block, limit)
@@ -317,7 +322,8 @@ function M.join(x, limit)
 end
 
 function M.get(x, block, limit)
-  local values = table.pack(wait("get", limit, function() return not x.dead end, G.Greenlet.get, x, block, limit))
+  local values = table.pack(wait("get", limit, function() return not x.dead end, G.Greenlet.get, x,
+    block, limit))
   check(x.dead, "get came back before the end")
   local record = record_of[x]
   if record and record.returned then
@@ -365,7 +371,8 @@ function M.wait(list, limit, count)
     return ready < (count or #list)
   end, G.wait, list, limit, count)
   check_list(done, list, count)
-  if limit == nil then check(#done >= math.min(count or #list, #list), "wait came back too early") end
+  if limit == nil then check(#done >= math.min(count or #list, #list),
+    "wait came back too early") end
 end
 
 function M.iwait(list, limit, n)
@@ -422,7 +429,8 @@ function M.with_timeout(seconds, f)
   G.with_timeout(seconds, f)
 end
 function M.with_value(seconds, f)
-  local value = G.with_timeout({ seconds, timeout_value = "late" }, function() f() return "early" end)
+  local value = G.with_timeout({ seconds, timeout_value = "late" },
+    function() f() return "early" end)
   check(value == "early" or value == "late", "what with_timeout returns")
 end
 function M.start_timeout(i, seconds, err)
@@ -455,7 +463,8 @@ function M.sort(f)
 end
 function M.gsub(f) ("ab"):gsub(".", function() f() end) end
 function M.metamethod(f)
-  local object = setmetatable({}, { __index = function() f() return 1 end, __add = function() f() return 2 end })
+  local object = setmetatable({}, { __index = function() f() return 1 end,
+    __add = function() f() return 2 end })
   check(object.field + (object + 1) == 3, "metamethods")
 end
 
@@ -498,7 +507,8 @@ local function is_channel(object) return queues[object].kind == "channel" end
 function M.put(object, block, limit)
   local item = new_item(object, call())
   local model = queues[object]
-  local noted <close> = closer(function(err) if err ~= nil or item.state == "putting" then item.state = "failed" end end)
+  local noted <close> = closer(function(err) if err ~= nil
+    or item.state == "putting" then item.state = "failed" end end)
   wait("put", limit, function()
     if model.shut then return false end
     return is_channel(object) and object.balance > 0 or not is_channel(object) and object:full()
@@ -514,13 +524,15 @@ end
 
 function M.take(object, block, limit)
   local number = call()
-  local item = wait("take", limit, function() return getting(object) end, object.get, object, block, limit)
+  local item = wait("take", limit, function() return getting(object) end, object.get, object,
+    block, limit)
   note_got(queues[object], number, item)
 end
 
 function M.peek(object, block, limit)
   if is_channel(object) then return end
-  local item = wait("peek", limit, function() return getting(object) end, object.peek, object, block, limit)
+  local item = wait("peek", limit, function() return getting(object) end, object.peek, object,
+    block, limit)
   check(item == "initial" or item.to == queues[object], "peek shows an item of another queue")
 end
 
@@ -539,7 +551,8 @@ end
 
 function M.queue_join(object, limit)
   if not object.join then return end
-  wait("queue_join", limit, function() return object.unfinished_tasks > 0 end, object.join, object, limit)
+  wait("queue_join", limit, function() return object.unfinished_tasks > 0 end, object.join, object,
+    limit)
 end
 function M.task_done(object) if object.task_done then object:task_done() end end
 function M.shutdown(object, immediate)
@@ -654,13 +667,15 @@ end
 function M.set(object) object:set() end
 function M.clear(object) object:clear() end
 function M.event_wait(object, limit)
-  local set = wait("event_wait", limit, function() return not object:is_set() end, object.wait, object, limit)
+  local set = wait("event_wait", limit, function() return not object:is_set() end, object.wait,
+    object, limit)
   check(set or limit ~= nil, "an event's wait gave up")
 end
 function M.set_result(object) object:set("value") end
 function M.set_error(object, err) object:set_exception(err or "killed") end
 function M.get_result(object, block, limit)
-  wait("get_result", limit, function() return not object:ready() end, object.get, object, block, limit)
+  wait("get_result", limit, function() return not object:ready() end, object.get, object, block,
+    limit)
   check(object:ready(), "a result before there is one")
 end
 function M.wait_result(object, limit)
@@ -698,16 +713,19 @@ local function imap(pool, how, n, most, f)
   for i = 1, n do list[i] = i end
   local seen = 0
   wait("imap", nil, nil, function()
-    for value in pool[how](pool, { function(x) f() return x end, maxsize = most > 0 and most or nil }, list) do
+    for value in pool[how](pool, { function(x) f() return x end, maxsize = most > 0 and most
+      or nil }, list) do
       seen = seen + 1
-      if how == "imap" then check(value == seen or G.GreenletExit:class_of(value), "a value of an imap") end
+      if how == "imap" then check(value == seen or G.GreenletExit:class_of(value),
+        "a value of an imap") end
     end
   end)
   check(seen == n, "%d values of an imap of %d", seen, n)
 end
 function M.pool_imap(pool, n, most, f) imap(pool, "imap", n, most, f) end
 function M.pool_unordered(pool, n, f) imap(pool, "imap_unordered", n, 0, f) end
-function M.pool_add(pool, x, block, limit) pool_wait(pool, nil, pool.add, x, block, limit) check_pool(pool) end
+function M.pool_add(pool, x, block, limit) pool_wait(pool, nil, pool.add, x, block,
+  limit) check_pool(pool) end
 function M.pool_discard(pool, x) pool:discard(x) check_pool(pool) end
 function M.pool_start(pool, i, f)
   local record = { entered = 0 }
@@ -715,13 +733,15 @@ function M.pool_start(pool, i, f)
   pool_wait(pool, nil, pool.start, g[i])
 end
 function M.pool_join(pool, limit, raise)
-  local empty = wait("pool_join", limit, function() return #pool > 0 end, pool.join, pool, limit, raise)
+  local empty = wait("pool_join", limit, function() return #pool > 0 end, pool.join, pool, limit,
+    raise)
   check(empty or limit ~= nil, "a pool's join gave up")
 end
 function M.pool_kill(pool, err, block, limit)
   wait("pool_kill", limit, function() return #pool > 0 end, pool.kill, pool, err, block, limit)
 end
-function M.pool_killone(pool, x) wait("pool_killone", nil, function() return not x.dead end, pool.killone, pool, x) end
+function M.pool_killone(pool, x) wait("pool_killone", nil, function() return not x.dead end,
+  pool.killone, pool, x) end
 function M.pool_wait(pool, limit)
   wait("pool_wait", limit, function() return pool:full() end, pool.wait_available, pool, limit)
 end
@@ -867,14 +887,16 @@ function M.report(n)
   if reported <= MOST_REPORTS then reports[n]() end
 end
 function M.look(x)
-  check(type(tostring(x)) == "string" and type(G.traceback(x)) == "string", "a greenlet without looks")
+  check(type(tostring(x)) == "string" and type(G.traceback(x)) == "string",
+    "a greenlet without looks")
   check(G.util.describe(x).state, "a greenlet without state")
   return tostring(G.util.GreenletTree.current_tree())
 end
 local collections = 0
 function M.collect(n)
   collections = collections + 1
-  if n == 0 and collections <= MOST_COLLECTIONS then collectgarbage() else collectgarbage("step", n * 10) end
+  if n == 0 and collections <= MOST_COLLECTIONS then collectgarbage() else collectgarbage("step",
+    n * 10) end
 end
 function M.finalizer(f)
   setmetatable({}, { __gc = function() if not over then f() end end })
@@ -931,7 +953,8 @@ for number, name in ipairs(names) do
     if talkative then
       local words = {}
       for i = 1, select("#", ...) do words[i] = select(2, pcall(tostring, (select(i, ...)))) end
-      io.stdout:write(("%.6f %s: %s(%s)\n"):format(C.now(), tostring(me), name, table.concat(words, ", ")))
+      io.stdout:write(("%.6f %s: %s(%s)\n"):format(C.now(), tostring(me), name, table.concat(words,
+        ", ")))
       io.stdout:flush()
     end
     C.feature(number)
@@ -953,7 +976,8 @@ function env.try(f, ...) note(G.pcall(f, ...)) end
 local function catch(ok, err)
   local kill = not ok and type(err) == "table" and G.BaseException:class_of(err)
     and not G.Exception:class_of(err)
-  check(not kill or rawget(err, "__is_class") or err == Stop or err == G.GreenletExit, "pcall caught a kill")
+  check(not kill or rawget(err, "__is_class") or err == Stop or err == G.GreenletExit,
+    "pcall caught a kill")
   note(ok, err)
 end
 function env.protect(f, ...) catch(pcall(f, ...)) end
@@ -993,7 +1017,8 @@ function env.setup(slots, move, collector, whole)
   new_lock(lock.DummySemaphore(), 1, "dummy")
   e[1], e[2] = event.Event(), event.Event()
   r[1], r[2] = event.AsyncResult(), event.AsyncResult()
-  p[1], p[2], p[3], p[4], p[5] = G.pool.Pool(1), G.pool.Pool(2), G.pool.Group(), G.pool.Pool(3, Pinned), G.pool.Pool()
+  p[1], p[2], p[3], p[4], p[5] = G.pool.Pool(1), G.pool.Pool(2), G.pool.Group(), G.pool.Pool(3,
+    Pinned), G.pool.Pool()
   for i = 1, 6 do M.new(i) end
   g[7], g[8] = hub, main
 end
@@ -1032,7 +1057,8 @@ local function check_waiters()
     if entry then
       check(not entry.seconds, "%s, with a limit of %s s, still waits", entry.what, entry.seconds)
       check(entry.what ~= "sleep", "a sleep without end")
-      check(not entry.pending or entry.pending(), "%s still waits, for what has happened", entry.what)
+      check(not entry.pending or entry.pending(), "%s still waits, for what has happened",
+        entry.what)
     end
   end
 end
@@ -1063,7 +1089,8 @@ local function check_queue(model)
   check(#model.put == #model.got, "%d items put, %d got", #model.put, #model.got)
   table.sort(model.put, function(a, b) return a.number < b.number end)
   table.sort(model.got, function(a, b) return a.got < b.got end)
-  for i, item in ipairs(model.put) do check(item == model.got[i], "the order is broken at %d", i) end
+  for i, item in ipairs(model.put) do check(item == model.got[i], "the order is broken at %d",
+    i) end
 end
 
 local function check_lock(m)
@@ -1072,7 +1099,8 @@ local function check_lock(m)
     check(m.held > 0 or not m.object:locked(), "a lock that nobody holds is locked")
     return
   end
-  check(m.object.counter + m.held == m.total, "%d permits, %d held, of %d", m.object.counter, m.held, m.total)
+  check(m.object.counter + m.held == m.total, "%d permits, %d held, of %d", m.object.counter,
+    m.held, m.total)
   check(not tostring(m.object):find("waiting"), "somebody is left at a lock")
 end
 
@@ -1103,7 +1131,8 @@ local function finish()
   for _, object in ipairs(l) do check_lock(locks[object]) end
   for i, pool in ipairs(p) do
     check(#pool == 0, "%d members of pool %d in the end", #pool, i)
-    if pool.size then check(pool:free_count() == pool.size, "%d places of pool %d", pool:free_count(), i) end
+    if pool.size then check(pool:free_count() == pool.size, "%d places of pool %d",
+      pool:free_count(), i) end
   end
   check(opened == closed, "%d variables opened, %d closed", opened, closed)
   C.close(pipe_read)

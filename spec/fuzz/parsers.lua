@@ -23,7 +23,8 @@ local function lex(text)
     check(not text:sub(at, first - 1):find("%S"), "text between tokens at %d", at)
     check(closed or last == #text or text:sub(last + 1, last + 1) == "\n", "an open %s", kind)
     pieces[#pieces + 1] = blank(text:sub(at, first - 1))
-    pieces[#pieces + 1] = kind == "comment" and blank(text:sub(first, last)) or text:sub(first, last)
+    pieces[#pieces + 1] = kind == "comment" and blank(text:sub(first, last)) or text:sub(first,
+      last)
     pieces[#pieces + 1] = " "
     at = last + 1
   end
@@ -48,14 +49,16 @@ local function compile(text)
   local plain, plain_message = load(text, "=stdin", "t")
   if chunk then
     check(type(chunk) == "function", "a chunk that is none")
-    check(background or as_expression or plain and not expression, "Lua refuses what was taken: %s", plain_message)
+    check(background or as_expression or plain and not expression,
+      "Lua refuses what was taken: %s", plain_message)
     return
   end
   check(type(message) == "string" and type(more) == "boolean", "no message")
   for _, limit in ipairs(LIMITS) do
     if message:find(limit) then return end
   end
-  check(not as_expression and not (plain and not expression), "Lua takes what was refused: %s", message)
+  check(not as_expression and not (plain and not expression), "Lua takes what was refused: %s",
+    message)
   if not expression then check(message == plain_message, "%s, not %s", message, plain_message) end
 end
 
@@ -69,7 +72,8 @@ end
 local function choose(list) return list[byte() % #list + 1] end
 
 local NAMES = { "a", "b", "c", "d", "_keep", "_keep_", "keep", "self" }
-local STRINGS = { "'x'", "\"end\"", "[[local a = 1]]", "'--'", "[==[ ]] ]==]", "'\\\\'", "\"\\z  \n  y\"",
+local STRINGS = { "'x'", "\"end\"", "[[local a = 1]]", "'--'", "[==[ ]] ]==]", "'\\\\'",
+  "\"\\z  \n  y\"",
   "'do'", "'\\''", "[[\n]]" }
 local block
 
@@ -78,7 +82,9 @@ local function expression(depth)
   if depth > 3 or kind < 3 then return choose(NAMES) end
   if kind == 3 then return choose(STRINGS) end
   if kind == 4 then return "function(a) " .. block(depth + 1) .. " return a end" end
-  if kind == 5 then return "{" .. expression(depth + 1) .. ", n = " .. expression(depth + 1) .. "}" end
+  if kind == 5 then
+    return "{" .. expression(depth + 1) .. ", n = " .. expression(depth + 1) .. "}"
+  end
   if kind == 6 then return "(" .. expression(depth + 1) .. ")" end
   if kind == 7 then return expression(depth + 1) .. " and " .. expression(depth + 1) end
   if kind == 8 then return "not " .. expression(depth + 1) end
@@ -104,14 +110,17 @@ local function statement(depth)
   if kind == 4 then return ("local k1 <const> = %s"):format(e()) end
   if kind == 5 then return ("local function %s(...) %s end"):format(name, block(depth + 1)) end
   if kind == 6 then return ("%s = %s"):format(name, e()) end
-  if kind == 7 then return ("function %s(%s) %s return %s end"):format(name, other, block(depth + 1), other) end
+  if kind == 7 then return ("function %s(%s) %s return %s end"):format(name, other,
+    block(depth + 1), other) end
   if kind == 8 then return ("do %s end"):format(block(depth + 1)) end
-  if kind == 9 then return ("if %s then %s else %s end"):format(e(), block(depth + 1), block(depth + 1)) end
+  if kind == 9 then return ("if %s then %s else %s end"):format(e(), block(depth + 1),
+    block(depth + 1)) end
   if kind == 10 then return ("for %s = 1, 2 do %s end"):format(name, block(depth + 1)) end
   if kind == 11 then return ("repeat %s until true"):format(block(depth + 1)) end
   if kind == 12 then return ("local %s, %s"):format(name, other) end
   if kind == 13 then return ("do local %s <close> = nil %s end"):format(name, block(depth + 1)) end
-  if kind == 14 then return ("for _, %s in ipairs {%s} do goto skip; %s ::skip:: end"):format(name, e(), "") end
+  if kind == 14 then return ("for _, %s in ipairs {%s} do goto skip; %s ::skip:: end"):format(name,
+    e(), "") end
   if kind == 15 then return ("%s = function() %s = %s end"):format(name, other, e()) end
   if kind == 16 then return ("while true do %s break end"):format(block(depth + 1)) end
   return ("out(%s, %s)"):format(e(), choose(NAMES))
@@ -192,7 +201,8 @@ local function mean(text)
       chunk()
     end
   end)
-  check(expected == typed, "typed in pieces\n%s\nit means\n%s\nnot\n%s", table.concat(texts, "\n----\n"), typed, expected)
+  check(expected == typed, "typed in pieces\n%s\nit means\n%s\nnot\n%s", table.concat(texts,
+    "\n----\n"), typed, expected)
 end
 
 -- ---- Completion ----
@@ -211,7 +221,8 @@ local function strict(f, ...)
   environment.pcall = function(...)
     local results = table.pack(protected(...))
     local message = results[2]
-    if not results[1] and type(message) == "string" and message:find("^%[greenlet%.") then error(message, 0) end
+    if not results[1] and type(message) == "string"
+      and message:find("^%[greenlet%.") then error(message, 0) end
     return table.unpack(results, 1, results.n)
   end
   local results = table.pack(pcall(f, ...))
@@ -224,7 +235,8 @@ local session = cmd.source.session()
 session:load("local alpha, beta = {gamma = {delta = 1}, ['a b'] = 2}, 'text'")()
 hostile = setmetatable({ field = 1 }, {
   __index = function() error("an index") end, __pairs = function() error("pairs") end,
-  __tostring = function() error("a text") end, __name = 42, __len = function() error("a length") end,
+  __tostring = function() error("a text") end, __name = 42,
+    __len = function() error("a length") end,
 })
 
 local function completes(text)
@@ -234,10 +246,12 @@ local function completes(text)
     text = text:sub(2)
   end
   local first, list, suffix = strict(cmd.complete.at, text, point, session)
-  check(math.type(first) == "integer" and first >= 0 and first <= point, "it begins at %s of %d", first, point)
+  check(math.type(first) == "integer" and first >= 0 and first <= point, "it begins at %s of %d",
+    first, point)
   check(type(suffix) == "string" and #list <= 1000, "what is offered")
   for i, one in ipairs(list) do
-    check(type(one) == "string" and (text:find("%c") or not one:find("%c")), "a candidate that is no text")
+    check(type(one) == "string" and (text:find("%c") or not one:find("%c")),
+      "a candidate that is no text")
     check(i == 1 or list[i - 1] < one, "the candidates are not sorted")
   end
 end
@@ -284,11 +298,13 @@ local function value(level)
   end
   if kind == 6 then return choose { 0 / 0, 1 / 0, -1 / 0, -0.0, math.mininteger, 1e300, 2 ^ 53 } end
   if kind == 7 then return byte() % 2 == 0 end
-  if kind == 8 then return choose { print, function() end, coroutine.create(print), io.stdout, greenlet.getcurrent() } end
+  if kind == 8 then return choose { print, function() end, coroutine.create(print), io.stdout,
+    greenlet.getcurrent() } end
   if kind == 9 then return hostile end
   if kind == 10 then return greenlet.Exception(value(level + 1)) end
   if kind == 11 then return greenlet.Greenlet(print, value(level + 1)) end
-  if kind == 12 then return choose { greenlet.queue.Queue(), greenlet.class, greenlet, greenlet.Greenlet } end
+  if kind == 12 then return choose { greenlet.queue.Queue(), greenlet.class, greenlet,
+    greenlet.Greenlet } end
   local t = {}
   for i = 1, byte() % 8 do
     local key = byte() % 3 == 0 and value(level + 1) or i
@@ -299,7 +315,8 @@ local function value(level)
     local text = value(level + 1)
     setmetatable(t, { __tostring = function() return text end, __name = value(level + 1) })
   end
-  if kind == 15 then setmetatable(t, { __tostring = function() greenlet.sleep(0) end, __metatable = false }) end
+  if kind == 15 then setmetatable(t, { __tostring = function() greenlet.sleep(0) end,
+    __metatable = false }) end
   if kind == 16 then setmetatable(t, { __tostring = function() coroutine.yield() end }) end
   return t
 end
@@ -316,7 +333,8 @@ local function shows(text)
   bytes, at = text, 0
   local colour, width, level = byte() % 2 == 0, byte() % 120, byte() % 6
   local object = value(0)
-  harmless(strict(cmd.inspect.text, object, { colour = colour, width = width, depth = level }), true)
+  harmless(strict(cmd.inspect.text, object, { colour = colour, width = width, depth = level }),
+    true)
   local line = strict(cmd.inspect.line, object, width)
   check(not line:find("\n"), "a line with an end in it")
   harmless(line)
@@ -324,7 +342,8 @@ end
 
 -- ---- Settings ----
 
-local SETTINGS = { "track_greenlet_tree", "stack_slots", "stack_size", "stack_move", "dump", "watchdog",
+local SETTINGS = { "track_greenlet_tree", "stack_slots", "stack_size", "stack_move", "dump",
+  "watchdog",
   "why_alive", "leaks", "report", "deadlock" }
 
 local function sets(text)

@@ -38,11 +38,13 @@ operands.n = one_of("0", "1", "2", "3")
 operands.b = one_of("true", "false", "nil")
 operands.t = one_of("nil", "0", "0.001", "0.003", "0.02", "nil", "limit(0.002)", "nil")
 operands.d = one_of("0", "0.001", "0.002", "0.005", "0.02")
-operands.x = one_of("nil", "GreenletExit", "'killed'", "Stop()", "Stop", "{}", "Mute()", "42", "Mine()",
+operands.x = one_of("nil", "GreenletExit", "'killed'", "Stop()", "Stop", "{}", "Mute()", "42",
+  "Mine()",
   "false", "Timeout(0.01)")
 operands.w = one_of("'timer'", "'repeat'", "'async'", "'read'", "'write'", "'prepare'", "'check'",
   "'idle'", "'stat'", "'fork'")
-operands.o = one_of("g[1]", "g[2]", "g[3]", "q[1]", "q[2]", "q[8]", "l[1]", "l[4]", "e[1]", "r[1]", "g[4]",
+operands.o = one_of("g[1]", "g[2]", "g[3]", "q[1]", "q[2]", "q[8]", "l[1]", "l[4]", "e[1]", "r[1]",
+  "g[4]",
   "l[5]", "e[2]", "q[5]")
 
 local body
@@ -76,28 +78,33 @@ local operations = {
   "reparent gg", "kill gxbt", "kill_later gx", "killall Gxbt", "link gf", "link_value gf",
   "link_exception gf", "rawlink gf", "link_result gr", "unlink n", "unlink_all g",
   "join gt", "join gt", "get gbt", "joinall Gtbn", "wait Otn", "iwait Otn", "sleep d", "sleep d",
-  "idle", "raise x", "closing f", "bound f", "with_timeout df", "with_value df", "start_timeout idx",
+  "idle", "raise x", "closing f", "bound f", "with_timeout df", "with_value df",
+  "start_timeout idx",
   "cancel_timeout i", "close_timeout i", "run_timeout idxf", "coroutine if", "resume i", "yield",
   "close_coroutine i", "sort f", "gsub f", "metamethod f",
   "put qbt", "put qbt", "take qbt", "take qbt", "peek qbt", "queue_join qt", "task_done q",
   "shutdown qb", "maxsize qn", "iterate qn", "copy q", "queue_link of", "select Ct", "select Ct",
   "locked lbtf", "locked lbtf", "with lf", "release l", "lock_wait lt",
-  "set e", "clear e", "event_wait et", "set_result r", "set_error rx", "get_result rbt", "wait_result rt",
+  "set e", "clear e", "event_wait et", "set_result r", "set_error rx", "get_result rbt",
+  "wait_result rt",
   "pool_spawn pif", "pool_apply pf", "pool_async pf", "pool_map pnf", "pool_imap pnnf",
   "pool_unordered pnf", "pool_add pgbt", "pool_discard pg", "pool_start pif", "pool_join ptb",
   "pool_kill pxbt", "pool_killone pg", "pool_wait pt",
-  "scope itf", "scope itf", "scope_spawn sif", "scope_spawn sif", "scope_cancel sx", "scope_shutdown st",
+  "scope itf", "scope itf", "scope_spawn sif", "scope_spawn sif", "scope_cancel sx",
+  "scope_shutdown st",
   "scope_wait st", "set_local n", "get_local n", "watch iwdf", "stop_watcher i", "close_watcher i",
   "send i", "again i", "hub_wait i", "cancel_wait ix", "run_callback f", "stop_callback",
   "name gn", "report n", "look g", "collect n", "finalizer f", "trace nf", "set_config n",
   "loop nf", "loop nf", "spawn_callback f", "tree_local n",
-  "deep nf", "deep nf", "many n", "hold lf", "wait_all t", "hub_join t", "pool_break pnf", "pool_map_async pn",
+  "deep nf", "deep nf", "many n", "hold lf", "wait_all t", "hub_join t", "pool_break pnf",
+  "pool_map_async pn",
   "pool_callback pf", "pool_iterate px", "hooked nf", "hooked nf",
 }
 local BYTES, FIRST = 256, 118
 for i = #operations + 1, BYTES do operations[i] = operations[(i - 1) % FIRST + 1] end
 
-local HOW = { "", "", "try", "try", "try", "try", "protect", "protect", "wrap", "inside", "handle", "try" }
+local HOW = { "", "", "try", "try", "try", "try", "protect", "protect", "wrap", "inside", "handle",
+  "try" }
 
 local function operation(depth)
   local word = operations[byte() + 1]
