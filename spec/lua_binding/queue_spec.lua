@@ -964,7 +964,7 @@ describe("greenlet.queue", function()
     helper.is_a(greenlet.InvalidSwitchError, log[2])
   end)
 
-  it("finalizers that run when the state is closed do no harm", function()
+  it("finalizers that run when the state is closed do no harm #leaks", function()
     local out, err, status = helper.run([[
       local queue = require "greenlet.queue"
       local q, full = queue.Queue(), queue.Queue(1, {1})

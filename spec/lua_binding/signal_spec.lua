@@ -145,8 +145,7 @@ describe("KeyboardInterrupt", function()
 
   it("is raised in the main greenlet, where it waits", function()
     local out, err, status = interrupted [[
-      interrupt()
-      local ok, e = greenlet.pcall(greenlet.sleep, 10)
+      local ok, e = greenlet.pcall(function() interrupt() greenlet.sleep(10) end)
       print(ok, greenlet.KeyboardInterrupt:class_of(e))
       print(greenlet.spawn(function() return "hub works" end):get())
     ]]
@@ -157,14 +156,15 @@ describe("KeyboardInterrupt", function()
 
   it("passes pcall, ends the program with 130 and has variables closed", function()
     local out, _, status = interrupted [[
-      interrupt()
       greenlet.spawn(function()
         local x <close> = closer("spawned")
         greenlet.sleep(10)
       end)
+      greenlet.sleep(0)
       local y <close> = closer("main")
       pcall(function()
         local z <close> = closer("inner")
+        interrupt()
         greenlet.sleep(10)
       end)
       print "not reached"
@@ -187,9 +187,9 @@ describe("KeyboardInterrupt", function()
 
   it("ends a program that only waits for its greenlets", function()
     local out, _, status = interrupted [[
-      interrupt()
       greenlet.spawn(function()
         local x <close> = closer("spawned")
+        interrupt()
         greenlet.sleep(10)
       end)
     ]]
