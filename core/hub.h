@@ -96,6 +96,7 @@ struct hub {
   struct watcher **ios;        /* by descriptor: the first active watcher of it */
   size_t ios_room;
   bool waiting;                /* the poll that is under way may wait */
+  bool has_pipe;               /* libev can be woken by signals: watcher.c */
   unsigned forks;              /* of the process, when the loop was last told */
 };
 

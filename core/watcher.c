@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -151,9 +152,28 @@ static _Atomic(struct ev_loop *) signal_owner[_NSIG];
 static unsigned signal_watchers[_NSIG];
 static struct sigaction signal_before[_NSIG];
 
+/* Can a descriptor be made? libev ends the process where it cannot. */
+static int check_descriptors(void) {
+  int fd = eventfd(0, EFD_CLOEXEC);
+  if (fd < 0)
+    return -errno;
+  close(fd);
+  return 0;
+}
+
+/* Signals and asyncs wake the loop by a descriptor that libev makes for the first of them. */
+static int check_pipe(struct hub *hub) {
+  int result = hub->has_pipe ? 0 : check_descriptors();
+  hub->has_pipe = result == 0;
+  return result;
+}
+
 static int take_signal(struct watcher *watcher) {
   int number = watcher->of.signal.signum;
   struct ev_loop *nobody = NULL, *loop = watcher->hub->loop;
+  int result = check_pipe(watcher->hub);
+  if (result < 0)
+    return result;
   if (!atomic_compare_exchange_strong(&signal_owner[number], &nobody, loop) && nobody != loop)
     return -EBUSY;
   if (signal_watchers[number]++ == 0)
@@ -236,6 +256,10 @@ void watchers_stop_closed(struct hub *hub) {
   }
 }
 
+int watchers_check_fork(const struct hub *hub) {
+  return hub->has_pipe ? check_descriptors() : 0;
+}
+
 void watchers_forked(struct hub *hub) {
   ev_loop_fork(hub->loop);
   for (size_t fd = 0; fd < hub->ios_room; fd++)
@@ -284,6 +308,13 @@ static int start_timer(struct watcher *watcher, double seconds) {
                      clock_seconds() + seconds);
 }
 
+static int start_async(struct watcher *watcher) {
+  int result = check_pipe(watcher->hub);
+  if (result == 0)
+    ev_async_start(watcher->hub->loop, &watcher->of.async);
+  return result;
+}
+
 static int start(struct watcher *watcher) {
   struct ev_loop *loop = watcher->hub->loop;
   if (watcher->kind != WATCHER_TIMER && watcher->kind != WATCHER_CHILD)
@@ -294,7 +325,7 @@ static int start(struct watcher *watcher) {
     case WATCHER_SIGNAL: return take_signal(watcher);
     case WATCHER_CHILD: return start_child(watcher);
     case WATCHER_STAT: ev_stat_start(loop, &watcher->of.stat); break;
-    case WATCHER_ASYNC: ev_async_start(loop, &watcher->of.async); break;
+    case WATCHER_ASYNC: return start_async(watcher);
     case WATCHER_IDLE: ev_idle_start(loop, &watcher->of.idle); break;
     case WATCHER_PREPARE: ev_prepare_start(loop, &watcher->of.prepare); break;
     case WATCHER_CHECK: ev_check_start(loop, &watcher->of.check); break;

@@ -83,7 +83,7 @@ int watcher_init(struct watcher *watcher, struct hub *hub, enum watcher_kind kin
 /*
  * Start it; no effect on an active one. Returns 0, or -EBADF for a closed
  * descriptor, -EBUSY for a signal that another hub watches, -ECHILD for a pid
- * that is no child of ours, -ENOSYS where the kernel has no pidfd, -ENOMEM.
+ * that is no child of ours, -ENOSYS where the kernel has no pidfd, -EMFILE, -ENOMEM.
  */
 int watcher_start(struct watcher *watcher);
 
@@ -115,6 +115,10 @@ void watchers_check(struct hub *hub);
 
 /* The same where nobody is to be told of it. */
 void watchers_stop_closed(struct hub *hub);
+
+/* May this process fork? 0, or -EMFILE where a child could not make the descriptors anew
+ * that its loop needs. */
+int watchers_check_fork(const struct hub *hub);
 
 /* This process is a forked child: the kernel is to be told anew. */
 void watchers_forked(struct hub *hub);

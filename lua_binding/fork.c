@@ -110,7 +110,7 @@ static bool check_keep(lua_State *L) {
  * @tparam[opt] table options `keep = true`: all greenlets go on in the child, too, and watchers
  *   and timers; who means this has the same thing done twice
  * @treturn integer the child's pid; 0 in the child; nil, a message and an error number if the
- *   system has no more processes
+ *   system has no more processes, or this one no descriptor left
  * @raise bad argument; InvalidSwitchError where a greenlet must not wait: in the hub, in a
  *   finalizer
  * @switches no
@@ -124,7 +124,8 @@ static int l_fork(lua_State *L) {
   l_leave(L, rt, waiter_check(&rt->hub));
   luaL_checkstack(L, LUA_MINSTACK, NULL);
   lua_newthread(L);
-  pid_t pid = fork_process(L, rt, keep);
+  errno = -watchers_check_fork(&rt->hub);
+  pid_t pid = errno ? -1 : fork_process(L, rt, keep);
   if (pid < 0)
     return luaL_fileresult(L, 0, NULL);
   lua_pushinteger(L, pid);

@@ -413,7 +413,9 @@ void l_open_interrupt(lua_State *L, struct runtime *rt) {
   watcher_init(&rt->interrupt, &rt->hub, WATCHER_ASYNC);
   rt->interrupt.ref = false;
   rt->interrupt.callback = on_async;
-  watcher_start(&rt->interrupt);
+  int result = watcher_start(&rt->interrupt);
+  if (result < 0)
+    luaL_error(L, "cannot start the hub: %s", strerror(-result));
   rt->hub.active--; /* scripts need not know of it */
   lua_rawgeti(L, LUA_REGISTRYINDEX, rt->core_ref);
   l_functions(L, rt, functions);
