@@ -129,7 +129,7 @@ RUN         =
 STRESS      =
 # What `test` runs, by itself and by what checks it in other ways; slots: the Lua
 # specs in all modes of stacks.
-SUITES      = test-core test-lua
+SUITES      = test-core test-allocations test-lua
 
 $(BUILD)/spec/core/memory_test: TEST_LDFLAGS = -Wl,--wrap=malloc,--wrap=calloc \
   -Wl,--wrap=realloc,--wrap=posix_memalign,--wrap=mmap,--wrap=mprotect,--wrap=madvise
@@ -203,16 +203,24 @@ layers: ## check that no layer includes one above it
 	@echo "layers: core, lua_binding and cmd include nothing above them"
 
 # Every allocation fails, of a Lua state and of core: so many in a row; 0: as long as
-# the script lasts. STEP: only each so many-th.
-FAILURES = 1 2 3
-STEP     = 1
+# the script lasts. STEP: only each so many-th; 1 takes three times as long.
+FAILURES = 1 2 3 0
+STEP     = 3
 ALLOCATIONS = $(BUILD)/allocations/spec/reliability/allocations
 .PHONY: allocations
-allocations: $(BUILD)/packages-test ## run small scripts in which each allocation fails in turn (FAILURES="1 2 3" in a row, 0: all; STEP=n)
+allocations: $(BUILD)/packages-test ## run small scripts in which each allocation fails in turn (FAILURES="1 2 3 0" in a row, 0: all; STEP=n)
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/allocations CFLAGS="-O1 -g" $(ALLOCATIONS)
 	@status=0; for failures in $(FAILURES); do echo "== $$failures in a row"; \
 	  $(ALLOCATIONS) -f $$failures -s $(STEP) spec/reliability/allocations/*.lua \
 	  2>$(BUILD)/allocations/errors || status=1; done; exit $$status
+
+# A few of them, in seconds.
+QUICK = $(BUILD)/spec/reliability/allocations
+.PHONY: test-allocations
+test-allocations: $(BUILD)/packages-test $(QUICK) ## run small scripts in which two allocations in a row fail, each 61st
+	@$(QUICK) -f 2 -s 61 spec/reliability/allocations/*.lua >$(QUICK).log 2>$(QUICK).errors; \
+	status=$$?; [ $$status = 0 ] || cat $(QUICK).log; \
+	echo "allocations: $$(tail -n 1 $(QUICK).log)"; exit $$status
 
 $(BUILD)/spec/reliability/allocations: spec/reliability/allocations.c $(BINDING_OBJ) $(CORE_OBJ)
 	@mkdir -p $(@D)
@@ -240,13 +248,15 @@ $(INTERRUPTS): spec/reliability/interrupts.c
 	$(CC) $(ALL_CFLAGS) -o $@ $<
 
 # ---- What watches the tests: SUITES, built and run otherwise ----
+# What test-allocations makes fail are the allocations of a plain program.
+WATCHED = SUITES="$(filter-out test-allocations,$(SUITES))" test
 # An allocation that asks for too much is refused, as by malloc. What a move of a stack
 # takes under AddressSanitizer grows with its size.
 .PHONY: asan
 asan: $(BUILD)/packages-test ## run all tests under AddressSanitizer (SUITES=test-core: the C tests)
 	ASAN_OPTIONS=allocator_may_return_null=1 GREENLUA_STACK_SIZE=1m \
 	  $(MAKE) BUILD=$(BUILD)/asan CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=address" \
-	  WITHOUT=stock,memory,leaks,asan PATIENCE=10 test
+	  WITHOUT=stock,memory,leaks,asan PATIENCE=10 $(WATCHED)
 
 .PHONY: ubsan
 ubsan: $(BUILD)/packages-test ## run all tests under UndefinedBehaviorSanitizer
@@ -267,7 +277,7 @@ valgrind: $(BUILD)/packages-check ## run all tests under valgrind (half an hour)
 	@chmod +x $(UNDER_VALGRIND)/run
 	@ln -sf ../run $(UNDER_VALGRIND)/bin/greenlua
 	$(MAKE) BUILD=$(BUILD)/valgrind CFLAGS="-O1 -g -DGREENLUA_VALGRIND" RUN="$(MEMCHECK)" STRESS="1 60" \
-	  PROGRAM=$(UNDER_VALGRIND)/bin/greenlua WITHOUT=stock,memory,leaks,valgrind PATIENCE=20 test
+	  PROGRAM=$(UNDER_VALGRIND)/bin/greenlua WITHOUT=stock,memory,leaks,valgrind PATIENCE=20 $(WATCHED)
 
 .PHONY: clang
 clang: $(BUILD)/packages-check ## build with clang, warnings being errors, and run all tests
@@ -315,7 +325,7 @@ aarch64: $(SYSROOT)/ready ## cross-compile for arm64, run the C tests and the in
 	  '$(ARM64_RUN) $(abspath $(BUILD))/aarch64/greenlua' >$(EMULATED)
 	@chmod +x $(EMULATED)
 	$(MAKE) $(AARCH64) STRESS="1 100" PROGRAM=$(EMULATED) WITHOUT=stock,memory PATIENCE=10 \
-	  OUTSIDE_SPECS= test
+	  OUTSIDE_SPECS= $(WATCHED)
 
 # Both know what Lua's headers do not say (.ci/lint.h); core is read without it.
 LINT = clang-tidy --quiet

@@ -10,7 +10,7 @@ timer:stop()
 assert(fired == 2, fired)
 local text = greenlet.util.format_run_info()
 assert(type(text) == "string" or type(text) == "table")
-assert(greenlet.util.GreenletTree.current_tree():format():find("main") or true)
+assert(greenlet.util.GreenletTree.current_tree():format():find("main", 1, true))
 local closed
 local sleeper = greenlet.spawn(function()
   local c <close> = setmetatable({}, { __close = function() closed = true end })
