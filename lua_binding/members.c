@@ -22,7 +22,7 @@ void l_push_member_table(lua_State *L, int idx) {
  * reported nor counted then; of other lists for the last one, after members_tell. It
  * must not switch. Who becomes a member has a permit of the Semaphore `permits`; it
  * goes back when that leaves. changed() is called in the hub when somebody has waited for
- * a permit, in vain or not.
+ * a permit, in vain or not, after members_tell.
  */
 static int core_members(lua_State *L) {
   lua_settop(L, 4);
@@ -75,10 +75,13 @@ static void prepare_change(lua_State *L, int members) {
 
 /* The wait for a place is over; `context` is what comes then. */
 static int entered(lua_State *L, int status, lua_KContext context) {
-  members_at(L, 1)->entering--;
-  lua_getiuservalue(L, 1, UV_TELL_CHANGED);
-  l_insist(L, lua_gettop(L));
-  lua_pop(L, 1);
+  struct l_members *list = members_at(L, 1);
+  list->entering--;
+  if (list->told) {
+    lua_getiuservalue(L, 1, UV_TELL_CHANGED);
+    l_insist(L, lua_gettop(L));
+    lua_pop(L, 1);
+  }
   if (status != LUA_OK && status != LUA_YIELD)
     return l_error(L);
   return ((lua_KFunction)context)(L, LUA_OK, 0);
