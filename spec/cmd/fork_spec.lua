@@ -26,7 +26,8 @@ local PREFIX = [[
   end
 ]]
 
-describe("greenlet.fork", function()
+-- Valgrind 3.19 does not know pidfd_open.
+describe("greenlet.fork #valgrind", function()
   it("goes on in the child in main, with its exit status", function()
     check(PREFIX .. [[in_child(os.exit, 3)]], "ended\tnil\texit\t3\n")
     check(PREFIX .. [[in_child(function() local c <close> = closer "main's" end)
@@ -191,7 +192,7 @@ describe("greenlet.fork", function()
   end)
 end)
 
-describe("greenlet.waitpid", function()
+describe("greenlet.waitpid #valgrind", function()
   it("lets others run meanwhile, up to its timeout", function()
     check([[
       local pid = greenlet.fork()
