@@ -2,9 +2,9 @@
  * operations.c: fuzz the whole API with random programs, against a simple model.
  *
  * An input is the source of all decisions by which program.lua writes a Lua program; that runs
- * in a fresh state, in this process, with the operations of model.lua as its globals. Time is
- * virtual (clock.c), so that a run is short and comes out the same again. What the model finds
- * wrong ends the process, and prints the program.
+ * in a fresh state, in this process, with the operations of the directory model as its globals.
+ * Time is virtual (clock.c), so that a run is short and comes out the same again. What the model
+ * finds wrong ends the process, and prints the program.
  *
  * FUZZ_PRINT=1 in the environment prints the program before it runs, and each operation with
  * who begins it, as it happens.
@@ -29,7 +29,9 @@
 static lua_State *writer; /* a stock state, in which the registry has the two below */
 static int write_ref;
 static bool talkative;
-static struct { char *bytes; size_t length; } model;
+static const char *const parts[] = {"base", "greenlets", "objects", "loop", "run"};
+enum { PARTS = sizeof parts / sizeof *parts };
+static struct { char *bytes; size_t length; } model[PARTS]; /* compiled */
 static const char *program; /* that runs now */
 static size_t program_length;
 
@@ -94,17 +96,34 @@ static const char *write_program(const uint8_t *data, size_t size) {
   return lua_tolstring(writer, 1, &program_length);
 }
 
+/* Push the table whose fields are the model's globals. */
+static void push_globals(lua_State *L) {
+  lua_newtable(L);
+  luaL_newlib(L, functions);
+  lua_setfield(L, -2, "C");
+  lua_pushlstring(L, program, program_length);
+  lua_setfield(L, -2, "program");
+  lua_pushboolean(L, talkative);
+  lua_setfield(L, -2, "talkative");
+  lua_createtable(L, 0, 1);
+  lua_pushglobaltable(L);
+  lua_setfield(L, -2, "__index");
+  lua_setmetatable(L, -2);
+}
+
 static int run_program(lua_State *L) {
   luaL_openlibs(L);
   binding_install(L);
-  if (luaL_loadbuffer(L, model.bytes, model.length, "=model.lua") != LUA_OK)
-    return lua_error(L);
-  luaL_newlib(L, functions);
-  lua_pushlstring(L, program, program_length);
-  lua_pushboolean(L, talkative);
   if (strncmp(program, "-- lines", 8) == 0)
     fuzz_cover_lines(L);
-  lua_call(L, 3, 0);
+  push_globals(L);
+  for (int i = 0; i < PARTS; i++) {
+    if (luaL_loadbuffer(L, model[i].bytes, model[i].length, parts[i]) != LUA_OK)
+      return lua_error(L);
+    lua_pushvalue(L, 1);
+    lua_setupvalue(L, -2, 1);
+    lua_call(L, 0, 0);
+  }
   lua_settop(L, 0);
   binding_wait(L);
   binding_finish(L);
@@ -118,7 +137,11 @@ int LLVMFuzzerInitialize(int *argc, char ***argv) {
   luaL_openlibs(writer);
   fuzz_load(writer, "spec/fuzz/program.lua");
   write_ref = luaL_ref(writer, LUA_REGISTRYINDEX);
-  model.bytes = fuzz_compile(writer, "spec/fuzz/model.lua", &model.length);
+  for (int i = 0; i < PARTS; i++) {
+    char name[64];
+    snprintf(name, sizeof name, "spec/fuzz/model/%s.lua", parts[i]);
+    model[i].bytes = fuzz_compile(writer, name, &model[i].length);
+  }
   return 0;
 }
 

@@ -1,4 +1,5 @@
---- Write a program of random operations (model.lua), every decision of which is a byte of a text.
+--- Write a program of random operations, which are those of the directory model: every decision is
+-- a byte of a text.
 --
 -- The text is read from left to right. A body is a list of operations, each a byte that says which
 -- one, one that says how it is called, and its operands; a zero, or the end of the text, ends it.
