@@ -38,6 +38,8 @@ static uintptr_t stack_pointer(const void *context) {
   return (uintptr_t)state->uc_mcontext.gregs[REG_RSP];
 #elif defined __aarch64__
   return (uintptr_t)state->uc_mcontext.sp;
+#else
+#error "where is the stack pointer in a ucontext_t of this architecture?"
 #endif
 }
 
@@ -45,7 +47,7 @@ static bool is_overrun(const struct fault *fault) {
   const struct hub *hub = &fault->rt->hub;
   if (hub->current != &hub->main)
     return stack_pool_guard_of(&hub->stacks, fault->address) == &hub->current->stack;
-  return (uintptr_t)fault->address - (fault->sp - NEAR_BYTES) < 2 * NEAR_BYTES;
+  return (uintptr_t)fault->address - (fault->sp - NEAR_BYTES) < 2UL * NEAR_BYTES;
 }
 
 /* Of several in this thread the one whose guard was touched, or any. */
