@@ -31,7 +31,7 @@ describe("the prompt", function()
   end)
 
   -- The library crashed.
-  terminal.it("takes a prefix in the middle of a search", function()
+  terminal.it("takes a prefix in the middle of a search #readline", function()
     local t = terminal.prompt()
     t:ask("1 + 1")
     t:key("C-r")
