@@ -283,11 +283,9 @@ local SEEDS = { os.time() % 100000 }
 
 local function it_runs(what, script, operations)
   local settings = { "one stack", "four stacks", "64 stacks", "moving stacks" }
-  random.each(settings, SEEDS, function(how, run)
-    it(what .. " " .. how, function()
-      local out, err = run(script, operations)
-      assert.equal("end\n", out, err .. " " .. how)
-    end)
+  random.it(what, settings, SEEDS, function(run, how)
+    local out, err = run(script, operations)
+    assert.equal("end\n", out, err .. " " .. how)
   end)
 end
 

@@ -251,11 +251,10 @@ print("end")
 local OPERATIONS = 100000
 
 describe("random operations on locks and events", function()
-  random.each({ "one stack", "64 stacks", "moving stacks" }, { 1, 2 }, function(how, run)
-    it("keep to the model " .. how, function()
-      local out, err = run(SCRIPT, OPERATIONS)
-      assert.equal("", err)
-      assert.equal("end\n", out)
-    end)
+  local settings = { "one stack", "64 stacks", "moving stacks" }
+  random.it("keep to the model", settings, { 1, 2 }, function(run)
+    local out, err = run(SCRIPT, OPERATIONS)
+    assert.equal("", err)
+    assert.equal("end\n", out)
   end)
 end)

@@ -4,9 +4,9 @@
 --
 -- A line a minute tells what the process holds between two rounds: resident memory, Lua's memory,
 -- open descriptors, living greenlets, active watchers. Status 1 if one of them was more in the last
--- quarter of the run than in the first: Lua's memory by more than a fiftieth, resident memory by more
--- than a tenth, the others at all. Resident memory rises to what was ever needed of blocks of each size
--- at once.
+-- quarter of the run than in the first: Lua's memory by more than a fiftieth, resident memory by
+-- more than a tenth, the others at all. Resident memory rises to what was ever needed of blocks of
+-- each size at once.
 
 local greenlet = require "greenlet"
 local event = require "greenlet.event"

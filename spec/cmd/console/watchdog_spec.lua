@@ -7,6 +7,14 @@ describe("the watchdog at the prompt", function()
 
   local REPORT = "greenlua: watchdog: <Greenlet"
 
+  -- So many looks at the screen: ticks of the watchdog's pass meanwhile.
+  local function look(t, times)
+    t:wait_until(function()
+      times = times - 1
+      return times < 0
+    end)
+  end
+
   -- The default, unlike that of spec.terminal.
   local function prompt(args)
     return terminal.prompt { args = args, env = { GREENLUA_WATCHDOG = false } }
@@ -51,11 +59,7 @@ describe("the watchdog at the prompt", function()
     local t = prompt()
     t:type("os.execute 'echo here; until test -e done; do sleep 0.05; done; echo gone'\n")
     t:wait_for("\nhere")
-    local ticks = 0
-    t:wait_until(function()
-      ticks = ticks + 1
-      return ticks > 20
-    end)
+    look(t, 20)
     assert.equal(0, count(t:screen(), REPORT))
     let_go(t, "done")
     t:wait_for("\nhere\ngone\n" .. REPORT)
@@ -66,11 +70,7 @@ describe("the watchdog at the prompt", function()
     local t = prompt()
     t:type("io.read()\n")
     t:wait_for("io.read%(%)$")
-    local ticks = 0
-    t:wait_until(function()
-      ticks = ticks + 1
-      return ticks > 10
-    end)
+    look(t, 10)
     t:type("a line\n")
     t:wait_for("\"a line\"\n>$")
     t:ask("pipe, n = io.popen 'for i in 1 2 3 4; do sleep 0.1; echo $i; done', 0")
