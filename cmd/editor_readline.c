@@ -25,7 +25,8 @@ enum { PREFIX = 0x18 /* Ctrl-X */, END_OF_SEARCH = 0x1b /* Escape */ };
   X(bind_keyseq_in_map) X(function_of_keyseq) X(catch_signals) X(catch_sigwinch)         \
   X(prep_term_function) X(deprep_term_function) X(line_buffer) X(point) X(end)           \
   X(instream) X(outstream) X(getc_function) X(input_available_hook)                      \
-  X(readline_state) X(redisplay_function) X(display_prompt) X(erase_empty_line) X(bracketed_paste_begin)
+  X(readline_state) X(redisplay_function) X(display_prompt) X(erase_empty_line)          \
+  X(bracketed_paste_begin)
 
 static struct {
 /* NOLINTNEXTLINE(bugprone-macro-parentheses): what it defines is a member */

@@ -2,7 +2,6 @@
  * main.c: greenlua, stock lua's command line with greenlets.
  */
 #include <fcntl.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -184,13 +183,6 @@ static int finish(lua_State *L, int status) {
   return status;
 }
 
-/* Who sent the signal that ended the program sees what it expects. */
-static int die_by(int number) {
-  signal(number, SIG_DFL);
-  raise(number);
-  return 128 + number; /* it is blocked */
-}
-
 static int run_lua(struct options *options) {
   lua_State *L = state_new();
   if (!L) {
@@ -202,8 +194,8 @@ static int run_lua(struct options *options) {
     status = finish(L, protect(L, run, options));
   binding_close(L);
   if (script_signal(status)) {
-    fflush(NULL);
-    return die_by(script_signal(status));
+    binding_die_by(script_signal(status));
+    return 128 + script_signal(status);
   }
   return status == FORGIVEN ? EXIT_SUCCESS : status;
 }

@@ -85,7 +85,8 @@ static bool push_maker(lua_State *L, const char *name) {
   return false;
 }
 
-/* (cmd, key), upvalue: the parts' globals, or nil so far; a part's value, from now on a field of cmd */
+/* (cmd, key), upvalue: the parts' globals, or nil so far; a part's value, from now on a field
+ * of cmd */
 static int index_part(lua_State *L) {
   if (lua_type(L, 2) != LUA_TSTRING || !push_maker(L, lua_tostring(L, 2)))
     return 0;

@@ -102,6 +102,10 @@ void binding_traceback(lua_State *L, int idx, const char *message, int level);
 enum { BINDING_BY_SIGNAL = 256 };
 int binding_exit_status(lua_State *L, int idx);
 
+/* What stdio has buffered is written, then the process ends by that signal, as whoever sent
+ * it expects. Returns where it is blocked. */
+void binding_die_by(int number);
+
 /*
  * A lua_CFunction (number, f): have f(running, seconds) decide what becomes of a
  * signal, SIGINT or SIGTSTP, from now on; nil: what becomes of it by default. f runs

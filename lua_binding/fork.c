@@ -177,11 +177,6 @@ static int failures(lua_State *L) {
   return 1;
 }
 
-static void die_by(int number) {
-  signal(number, SIG_DFL);
-  raise(number);
-}
-
 /* (light pair) -> exit status */
 static int end_child(lua_State *L) {
   struct pair *pair = lua_touserdata(L, 1);
@@ -202,10 +197,8 @@ _Noreturn void l_end_child(struct pair *pair, lua_State *L) {
     if (lua_pcall(L, 1, 1, 0) == LUA_OK)
       status = (int)lua_tointeger(L, -1);
   }
-  if (status > BINDING_BY_SIGNAL) {
-    fflush(NULL);
-    die_by(status - BINDING_BY_SIGNAL);
-  }
+  if (status > BINDING_BY_SIGNAL)
+    binding_die_by(status - BINDING_BY_SIGNAL);
   exit(status);
 }
 

@@ -255,14 +255,8 @@ static void on_death(struct link *link, void *source) {
   rt->L = L;
   lua_pushcfunction(L, tell_death);
   l_push_handle(L, pair);
-  int status = lua_pcall(L, 1, 0, 0);
-  bool again = l_is_memory_error(L, status);
-  if (status != LUA_OK)
-    lua_pop(L, 1); /* nothing that is called raises anything else */
-  if (!again)
-    return;
-  l_await_memory();
-  greenlet_tell_later(source, link);
+  if (!l_try_call(L, 1))
+    greenlet_tell_later(source, link);
 }
 
 bool l_spare_notice(struct runtime *rt) {

@@ -120,14 +120,7 @@ static void print_reports(struct callback *callback) {
   lua_State *L = rt->hub_L;
   rt->L = L;
   lua_rawgeti(L, LUA_REGISTRYINDEX, rt->print_reports_ref);
-  int status = lua_pcall(L, 0, 0, 0);
-  bool again = l_is_memory_error(L, status);
-  if (status != LUA_OK)
-    lua_pop(L, 1); /* it catches all but memory errors */
-  if (!again)
-    return;
-  l_await_memory();
-  if (!callback_pending(callback))
+  if (!l_try_call(L, 0) && !callback_pending(callback))
     hub_call(&rt->hub, callback);
 }
 

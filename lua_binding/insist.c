@@ -12,15 +12,22 @@ enum { UV_FUNCTION = UV_FIELDS + 1, UV_OBJECT, UV_LAST = UV_OBJECT };
 
 static const long PAUSE_NANOSECONDS = 1000000;
 
-bool l_is_memory_error(lua_State *L, int status) {
+/* Does the error on top, which came with `status`, say that there is no memory? */
+static bool is_memory_error(lua_State *L, int status) {
   if (status != LUA_ERRRUN) /* what core had no memory for is raised as any error */
     return status == LUA_ERRMEM;
   return lua_type(L, -1) == LUA_TSTRING && strcmp(lua_tostring(L, -1), "not enough memory") == 0;
 }
 
-void l_await_memory(void) {
+bool l_try_call(lua_State *L, int arguments) {
   struct timespec pause = {.tv_nsec = PAUSE_NANOSECONDS};
-  nanosleep(&pause, NULL);
+  int status = lua_pcall(L, arguments, 0, 0);
+  bool again = is_memory_error(L, status);
+  if (status != LUA_OK)
+    lua_pop(L, 1);
+  if (again)
+    nanosleep(&pause, NULL); /* to those who may give some back */
+  return !again;
 }
 
 void l_say_no_memory(void) {
@@ -50,14 +57,10 @@ static void run(struct callback *callback) {
   rt->L = L;
   lua_pushcfunction(L, call);
   lua_rawgeti(L, LUA_REGISTRYINDEX, it->slot);
-  int status = lua_pcall(L, 1, 0, 0);
-  bool again = l_is_memory_error(L, status);
-  if (status != LUA_OK)
-    lua_pop(L, 1); /* what is called raises nothing else */
+  bool done = l_try_call(L, 1);
   if (callback_pending(callback))
     return;
-  if (again) {
-    l_await_memory();
+  if (!done) {
     hub_call(&rt->hub, callback);
     return;
   }

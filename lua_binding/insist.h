@@ -28,12 +28,9 @@ void l_push_insistent_object(lua_State *L, int idx);
 /* Queue the call at idx, unless it is. Raises nothing, needs no memory. */
 void l_insist(lua_State *L, int idx);
 
-/* Does the error on top, which came with `status`, say that there is no memory? */
-bool l_is_memory_error(lua_State *L, int status);
-
-/* There is none, and something is to be tried again: leave the CPU to those who may
- * give some back. */
-void l_await_memory(void);
+/* Call the function below `arguments` arguments, which returns nothing and raises nothing
+ * else: false, after a moment, if it failed for want of memory and must be called again. */
+bool l_try_call(lua_State *L, int arguments);
 
 /* Tell the user that there was not even the memory to tell what failed. */
 void l_say_no_memory(void);

@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/clock.h"
@@ -200,10 +201,19 @@ void l_last_resort(void) {
     last_resort();
 }
 
-static void act_by_default(int number) {
-  l_last_resort();
+static void die_by(int number) {
   signal(number, SIG_DFL);
   raise(number);
+}
+
+static void act_by_default(int number) {
+  l_last_resort();
+  die_by(number);
+}
+
+void binding_die_by(int number) {
+  fflush(NULL);
+  die_by(number);
 }
 
 static bool asks_to_end(enum key key) {

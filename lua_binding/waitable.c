@@ -153,6 +153,9 @@ static int core_open_bell(lua_State *L) {
   l_show(L, 1);
   l_new_insistent(L, sizeof(struct l_bell), 1);
   l_unhide(L, 1);
+  if (push_bell(L, 1)) /* a finalizer was faster */
+    return 0;
+  lua_pop(L, 1);
   l_set_private(L, 1, &bell_key);
   waitable->linked = true;
   return 0;
