@@ -38,6 +38,7 @@ void greenlet_renew(struct greenlet *greenlet) {
   greenlet->state = GREENLET_NEW;
   greenlet->begun = greenlet->may_leave = greenlet->weak = greenlet->told = false;
   greenlet->ident = -1;
+  greenlet->serial = 0;
   greenlet->wait.result = 0;
   greenlet->value = greenlet->error = NULL;
   greenlet->parent = &greenlet->hub->self;
@@ -127,6 +128,8 @@ int greenlet_start_later(struct greenlet *greenlet, double seconds) {
   if (timer_start(&greenlet->hub->timers, &greenlet->timer, at) < 0)
     return -ENOMEM;
   enlist(greenlet);
+  if (greenlet->hub->observers)
+    greenlet_serial(greenlet);
   return 0;
 }
 
@@ -249,6 +252,8 @@ static void die_new(struct greenlet *greenlet, void *error) {
   greenlet->error = error;
   if (greenlet->hub->host->died_new)
     greenlet->hub->host->died_new(greenlet, error);
+  if (greenlet->hub->observers)
+    observers_ended(greenlet);
   tell_links(greenlet);
 }
 
@@ -306,6 +311,8 @@ int greenlet_kill(struct greenlet *greenlet, void *error) {
     drop_error(greenlet->hub, error);
     return 0;
   }
+  if (greenlet->hub->observers)
+    observers_killed(greenlet);
   if (!greenlet->begun) {
     die_new(greenlet, error);
     return 0;
@@ -437,6 +444,8 @@ int greenlet_throw(struct greenlet *greenlet, void *error, void **answer) {
   struct greenlet *current = greenlet->hub->current;
   if (greenlet == current)
     return add_error(current, error, true) ? -ECANCELED : -ENOMEM;
+  if (greenlet->hub->observers)
+    observers_killed(greenlet);
   struct greenlet *target = deliver(greenlet, NULL, error, false);
   return switch_to(target, target->value, answer);
 }
@@ -463,6 +472,8 @@ static struct greenlet *end(struct greenlet *greenlet) {
   struct hub *hub = greenlet->hub;
   struct greenlet *heir = greenlet_living(greenlet->parent);
   die(greenlet);
+  if (__builtin_expect(hub->observers != NULL, 0))
+    observers_ended(greenlet);
   /* The dead one's stack lives until the switch, the greenlet may not. */
   stack_pass_on(&greenlet->stack, &hub->ending);
   void *value = greenlet->value, *error = greenlet->error;
@@ -485,11 +496,13 @@ static struct greenlet *set_aside(struct greenlet *greenlet) {
   return next ? next : hub_next(hub);
 }
 
-/* Leave the stack of the greenlet that has ended, or stay on it for one that
- * has none yet. */
-static void go_on(struct hub *hub, struct greenlet *next) {
+/* Leave the stack of the greenlet that has ended (origin is NULL) or was set aside, or
+ * stay on it for one that has none yet. */
+static void go_on(struct hub *hub, struct greenlet *origin, struct greenlet *next) {
   if (__builtin_expect(next->weak, 0))
     hub->host->revived(next);
+  if (__builtin_expect(hub->observers != NULL, 0) && next != hub->current)
+    observers_switched(hub, origin, next);
   hub->current = next;
   next->state = GREENLET_RUNNING;
   if (stack_fresh(&next->stack) && stack_adopt(&hub->ending, &next->stack))
@@ -499,6 +512,8 @@ static void go_on(struct hub *hub, struct greenlet *next) {
    * never moves, takes over. */
   next->state = GREENLET_READY;
   list_prepend(&hub->ready, &next->ready.node);
+  if (hub->observers)
+    observers_switched(hub, next, &hub->self);
   hub->current = &hub->self;
   hub->self.state = GREENLET_RUNNING;
   stack_leave(&hub->stacks, &hub->ending, &hub->self.stack);
@@ -515,10 +530,10 @@ void greenlet_base(struct stack_pool *stacks) {
     if (greenlet->state != GREENLET_RUNNING) {
       if (!hub->leave_for)
         hub->origin = greenlet;
-      go_on(hub, set_aside(greenlet));
+      go_on(hub, greenlet, set_aside(greenlet));
     } else {
       hub->origin = greenlet;
-      go_on(hub, end(greenlet));
+      go_on(hub, NULL, end(greenlet));
     }
   }
 }
@@ -558,4 +573,12 @@ int greenlet_ident(struct greenlet *greenlet) {
   if (greenlet->ident < 0)
     greenlet->ident = hub_take_ident(greenlet->hub);
   return greenlet->ident;
+}
+
+uint32_t greenlet_serial(struct greenlet *greenlet) {
+  if (__builtin_expect(!greenlet->serial, 0)) {
+    greenlet->serial = ++greenlet->hub->serial;
+    observers_spawned(greenlet);
+  }
+  return greenlet->serial;
 }

@@ -81,6 +81,7 @@ struct greenlet {
                                   list of those who wait (waitlist.h, choice.h) */
   struct timeout *timeouts;    /* started by it */
   struct list all;             /* node of hub->greenlets, while begun or ready */
+  uint32_t serial;             /* what observers know it by; 0: they do not yet */
 };
 
 /*
@@ -187,6 +188,10 @@ void greenlet_tell_later(struct greenlet *greenlet, struct link *link);
 /* Set the parent, which is kept in memory (host->released is not called for
  * it) while it is one. 0, or -ELOOP for a cycle. */
 int greenlet_set_parent(struct greenlet *greenlet, struct greenlet *parent);
+
+/* A number that no other greenlet of the hub has or had: 1 and 2 are main and the hub. The
+ * observers are told of it when it is first asked for. */
+uint32_t greenlet_serial(struct greenlet *greenlet);
 
 /* A small number, unique among the living of the hub. -ENOMEM when none. */
 int greenlet_ident(struct greenlet *greenlet);

@@ -81,6 +81,8 @@ int hub_transfer(struct hub *hub, struct greenlet *target) {
   uint8_t state = target->state;
   if (__builtin_expect(target->weak, 0))
     hub->host->revived(target);
+  if (__builtin_expect(hub->observers != NULL, 0))
+    observers_switched(hub, origin, target);
   struct greenlet *via = find_leaver(hub, target);
   hub->leave_for = via ? target : NULL;
   hub->origin = origin;
@@ -90,6 +92,8 @@ int hub_transfer(struct hub *hub, struct greenlet *target) {
   if (result < 0) {
     target->state = state;
     hub->current = origin;
+    if (hub->observers)
+      observers_switched(hub, target, origin);
   } else if (hub->traced && !hub->leave_for) {
     hub_trace(hub);
   }
@@ -172,7 +176,16 @@ static void invoke_pending(struct ev_loop *loop) {
 
 /* libev is about to ask the kernel, which it has told what to look for. */
 static void told_kernel(struct ev_loop *loop) {
-  watchers_told(ev_userdata(loop));
+  struct hub *hub = ev_userdata(loop);
+  watchers_told(hub);
+  if (hub->observers)
+    observers_polling(hub, true);
+}
+
+static void asked_kernel(struct ev_loop *loop) {
+  const struct hub *hub = ev_userdata(loop);
+  if (hub->observers)
+    observers_polling(hub, false);
 }
 
 /* The hub is about to wait: a good time to give back what stacks do not use.
@@ -399,6 +412,8 @@ int hub_init(struct hub *hub, unsigned slots, size_t slot_bytes, const struct hu
   list_init(&hub->changed_ios);
   init_main(hub);
   init_self(hub);
+  greenlet_serial(&hub->main);
+  greenlet_serial(&hub->self);
   int result =
       stack_pool_init(&hub->stacks, slots, slot_bytes, &hub->main.stack, greenlet_base);
   if (result < 0)
@@ -414,7 +429,7 @@ int hub_init(struct hub *hub, unsigned slots, size_t slot_bytes, const struct hu
   hub->forks = forks;
   ev_set_userdata(hub->loop, hub);
   ev_set_invoke_pending_cb(hub->loop, invoke_pending);
-  ev_set_loop_release_cb(hub->loop, told_kernel, NULL);
+  ev_set_loop_release_cb(hub->loop, told_kernel, asked_kernel);
   ev_timer_init(&hub->earliest, nothing, 0, 0);
   hub->switch_interval = DEFAULT_SWITCH_INTERVAL;
   hub->now = hub->began = clock_seconds();

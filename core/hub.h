@@ -26,6 +26,7 @@
 #include "core/callback.h"
 #include "core/greenlet.h"
 #include "core/list.h"
+#include "core/observer.h"
 #include "core/stack.h"
 #include "core/timer.h"
 
@@ -79,6 +80,8 @@ struct hub {
   struct greenlet *origin;     /* who ran before the current one; may be
                                   dead and released: to compare, not to read */
   struct stack ending;         /* the stack of the one that ended last */
+  struct observer *observers;  /* often none */
+  uint32_t serial;             /* that was given out last */
   bool traced;                 /* call host->arrived */
   bool batch_over;
   bool nested;                 /* the hub has switched to a greenlet from inside
@@ -197,6 +200,8 @@ static inline void hub_ready(struct hub *hub, struct greenlet *greenlet) {
     hub->host->revived(greenlet);
   greenlet->state = GREENLET_READY;
   list_append(&hub->ready, &greenlet->ready.node);
+  if (__builtin_expect(hub->observers != NULL, 0))
+    observers_readied(greenlet);
 }
 
 #endif
