@@ -13,6 +13,8 @@ LUA     = lua5.4
 # What edits lines at the prompt: readline (GPL-3), or edit: libedit (BSD). The program
 # is linked with neither, and loads it when a line is read. Change it in a clean tree.
 LINE    = readline
+# What draws in the pages of HTML that the program writes: version 3.5.
+D3      = /usr/share/javascript/d3/d3.min.js
 V       = 0.1.0
 # Of that version, for the man page.
 DATE    = 2026-11-22
@@ -35,6 +37,8 @@ CMD_SRC     = $(filter-out $(if $(filter edit,$(LINE)),%_readline.c,%_libedit.c)
 BINDING_SRC = $(wildcard lua_binding/*.c)
 CMD_LUA     = $(wildcard cmd/*.lua)
 BINDING_LUA = $(wildcard lua_binding/*.lua)
+PAGES       = $(wildcard lua_binding/pages/*.html)
+PAGE_PARTS  = $(wildcard lua_binding/pages/*.css lua_binding/pages/*.js lua_binding/pages/*.txt) $(D3)
 CORE_SRC    = $(wildcard core/*.c)
 CORE_ASM    = core/switch_$(ARCH).S
 
@@ -70,10 +74,19 @@ $(BUILD)/lua_binding/%.o: lua_binding/%.c
 	$(CC) $(ALL_CFLAGS) $(LUA_CFLAGS) -MMD -c -o $@ $<
 
 $(BUILD)/cmd/embedded.o: $(CMD_LUA:%.lua=$(BUILD)/%.luac) $(CMD_LUA) $(BUILD)/cmd/docstrings.lua
-$(BUILD)/lua_binding/embedded.o: $(BINDING_LUA:%.lua=$(BUILD)/%.luac) $(BINDING_LUA)
+$(BUILD)/lua_binding/embedded.o: $(BINDING_LUA:%.lua=$(BUILD)/%.luac) $(BINDING_LUA) $(PAGES:%=$(BUILD)/%)
 $(BUILD)/%/embedded.o: %/embedded.S lua_binding/embed.inc
 	@mkdir -p $(@D)
-	$(CC) $(ASFLAGS) -DPRECOMPILED -I. -I$(BUILD) -c -o $@ $<
+	$(CC) $(ASFLAGS) -DPRECOMPILED -DPAGES='"$(BUILD)/lua_binding/pages"' -I. -I$(BUILD) -c -o $@ $<
+
+# Each page is one file, whatever it is made of.
+$(BUILD)/lua_binding/pages/%.html: lua_binding/pages/%.html $(PAGE_PARTS) scripts/pages/assemble.lua
+	@mkdir -p $(@D)
+	$(LUA) scripts/pages/assemble.lua $< $@ $(PAGE_PARTS)
+
+# It comes with the packages.
+$(D3): | $(BUILD)/packages-build
+	@test -e $@ || { echo "$@ is missing: D3=FILE names another d3.min.js" >&2; exit 1; }
 
 # The Lua parts as bytecode, with the names and lines that tracebacks show, and who compiled them.
 $(BUILD)/%.luac: %.lua $(BUILD)/lua_binding/compiler

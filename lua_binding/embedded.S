@@ -1,5 +1,5 @@
 /* The Lua parts of the binding; parts.c has their list. compiler is the banner of
- * the Lua that compiled them. */
+ * the Lua that compiled them. The pages; pages.c knows them. */
 #include "lua_binding/embed.inc"
 
         .section .rodata
@@ -37,4 +37,5 @@ compiler:
         embed   lua_binding, mapping
         embed   lua_binding, pool
         embed   lua_binding, scope
+        embed_page PAGES, timeline
         .section .note.GNU-stack, "", %progbits
