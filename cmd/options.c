@@ -46,6 +46,9 @@ static const struct own_option own_options[] = {
    VALUE(watchdog)},
   {"--why-alive", "", "tell what keeps the program running after its last line",
    VALUE(why_alive)},
+  {"--trace", "=FILE", "write a timeline of all greenlets, *.html or *.json", VALUE(trace)},
+  {"--flight-recorder", "[=FILE]", "keep the last of it, for a deadlock, a crash or SIGUSR2",
+   VALUE(flight_recorder)},
 };
 
 enum { OWN_OPTIONS = sizeof own_options / sizeof *own_options };

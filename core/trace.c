@@ -13,6 +13,7 @@ struct writer {
   struct output output;
   struct recorder *recorder;
   const struct trace_host *host;
+  const char *script;
   struct lanes lanes;
   struct lane nobody;
   bool writing;             /* what comes now is to be told, not only followed */
@@ -265,11 +266,15 @@ static void put_counters(struct writer *writer) {
 
 /* ---- Following the records ---- */
 
-/* Nobody runs any more. */
-static void stop_running(struct writer *writer, enum lane_state state) {
-  if (writer->runs)
-    enter(writer, lane_of(writer, writer->runs), state);
+/* Nobody runs any more: who did has ended, or is the hub. */
+static void stop_running(struct writer *writer, bool ended) {
+  uint32_t serial = writer->runs;
   writer->runs = 0;
+  if (!serial)
+    return;
+  enter(writer, lane_of(writer, serial), LANE_UNKNOWN);
+  if (ended)
+    lanes_remove(&writer->lanes, serial);
 }
 
 static void run(struct writer *writer, uint32_t serial) {
@@ -289,7 +294,7 @@ static void follow_switch(struct writer *writer, const struct record *record) {
   else if (left && record->what != RECORD_ENDED && record->what != RECORD_AWAY)
     enter_wait(writer, left, record);
   else
-    stop_running(writer, LANE_UNKNOWN);
+    stop_running(writer, record->what == RECORD_ENDED);
   run(writer, record->who);
 }
 
@@ -316,12 +321,12 @@ static void know(struct writer *writer, struct lane *lane, const struct record *
 
 static void follow_end(struct writer *writer, const struct record *record) {
   struct lane *lane = lane_of(writer, record->who);
-  if (writer->runs == record->who)
-    stop_running(writer, LANE_ENDED);
-  else
-    enter(writer, lane, LANE_ENDED);
   put_end(writer, lane, record->object);
   writer->living -= lane->known;
+  lane->known = false;
+  if (writer->runs == record->who) /* it tells its links, and goes at the next switch */
+    return;
+  enter(writer, lane, LANE_ENDED);
   lanes_remove(&writer->lanes, record->who);
 }
 
@@ -330,7 +335,7 @@ static void follow_poll(struct writer *writer, bool begins) {
   uint32_t hub = writer->recorder->hub->self.serial;
   struct lane *lane = lane_of(writer, hub);
   if (begins) {
-    stop_running(writer, LANE_UNKNOWN);
+    stop_running(writer, false);
     enter(writer, lane, LANE_WAITS);
     lane->what = poll;
     lane->object = lane->waits_at = 0;
@@ -434,7 +439,7 @@ static void put_rest(struct writer *writer, uint64_t lost, uint64_t to) {
   put(writer, "\n],\n\"otherData\":{\"program\":\"");
   put(writer, writer->host->program);
   put(writer, "\",\"script\":\"");
-  output_escaped(&writer->output, writer->host->script ? writer->host->script : "");
+  output_escaped(&writer->output, writer->script);
   put(writer, "\",\"events\":");
   output_number(&writer->output, recorder->total - lost);
   put(writer, ",\"lost\":");
@@ -451,7 +456,7 @@ static void put_head(struct writer *writer) {
   put(writer, "{\"displayTimeUnit\":\"ns\",\"traceEvents\":[");
   begin(writer, "M", writer->recorder->hub->main.serial);
   put(writer, ",\"name\":\"process_name\",\"args\":{\"name\":\"greenlua ");
-  output_escaped(&writer->output, writer->host->script ? writer->host->script : "");
+  output_escaped(&writer->output, writer->script);
   put(writer, "\"}}");
 }
 
@@ -489,14 +494,15 @@ static int write_all(struct writer *writer, uint64_t most) {
   return -output_flush(&writer->output);
 }
 
-int trace_write(struct recorder *recorder, const struct trace_host *host, int file,
-                uint64_t most, bool careful) {
+int trace_write(struct recorder *recorder, const struct trace_host *host, const char *script,
+                int file, uint64_t most, bool careful) {
   struct writer *writer = mmap(NULL, sizeof *writer, PROT_READ | PROT_WRITE,
                                MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (writer == MAP_FAILED)
     return -ENOMEM;
   writer->recorder = recorder;
   writer->host = host;
+  writer->script = script ? script : "";
   writer->careful = careful;
   writer->first = true;
   output_init(&writer->output, file);

@@ -14,7 +14,7 @@
 struct trace_host {
   /* A text by its number, for ever; NULL if there is none. Safe in signal handlers. */
   const char *(*text)(const struct recorder *, uint32_t number);
-  const char *program, *script;
+  const char *program;
   /* More members of otherData, each after a comma; NULL: none. */
   void (*more)(struct output *, const struct recorder *);
 };
@@ -24,7 +24,7 @@ struct trace_host {
  * meanwhile only in another thread's absence: call it between two records. With `careful`,
  * in a signal handler, nothing is called that is not safe there.
  */
-int trace_write(struct recorder *recorder, const struct trace_host *host, int file,
-                uint64_t most, bool careful);
+int trace_write(struct recorder *recorder, const struct trace_host *host, const char *script,
+                int file, uint64_t most, bool careful);
 
 #endif

@@ -146,6 +146,12 @@ static int get_minimal_ident(lua_State *L) {
   return 1;
 }
 
+/* Observers know it by another name from now on. */
+static void tell_name(const struct handle *handle) {
+  if (handle->rt->watched && handle->pair)
+    observers_named(handle->pair->g);
+}
+
 /* g.name: a default is fixed when it is first read, as in gevent. */
 int l_get_name(lua_State *L) {
   struct handle *handle = l_check_handle(L, 1);
@@ -156,7 +162,15 @@ int l_get_name(lua_State *L) {
   l_note_name(handle, lua_tostring(L, -1));
   l_set_private(L, 1, &name_key);
   handle->named = true;
+  tell_name(handle);
   return 1;
+}
+
+const char *l_peek_greenlet_name(lua_State *L, int idx) {
+  bool named = l_get_private(L, idx, &name_key) == LUA_TSTRING;
+  const char *name = named ? lua_tostring(L, -1) : NULL;
+  lua_pop(L, 1);
+  return name;
 }
 
 static bool is_dead(const struct handle *handle) {
@@ -194,6 +208,7 @@ int l_set_name(lua_State *L) {
     l_note_name(handle, lua_tostring(L, 2));
   l_set_private(L, 1, &name_key);
   handle->named = true;
+  tell_name(handle);
   return 0;
 }
 

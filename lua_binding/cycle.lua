@@ -54,6 +54,7 @@ end
 function cycle.refuse(greenlets)
   local lines = lines_of(greenlets)
   if not lines then return end
+  core.flight_write("deadlock")
   core.raise(core.DeadlockError(("this wait would never end: %s\n%s"):format(
     count_text(#greenlets), table.concat(lines, "\n"))))
 end
@@ -80,6 +81,7 @@ local function warn(g)
   local greenlets = core.cycle_of(g)
   local lines = greenlets and lines_of(greenlets)
   if not lines or is_told(greenlets) then return end
+  core.flight_write("deadlock")
   local stream = core.get_hub().exception_stream
   if not stream then return end
   table.insert(lines, 1, ("greenlua: warning: deadlock: %s, while others run"):format(

@@ -37,5 +37,6 @@ compiler:
         embed   lua_binding, mapping
         embed   lua_binding, pool
         embed   lua_binding, scope
+        embed   lua_binding, trace
         embed_page PAGES, timeline
         .section .note.GNU-stack, "", %progbits

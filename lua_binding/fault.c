@@ -11,6 +11,7 @@
 
 #include "lua_binding/guarded.h"
 #include "lua_binding/stuck.h"
+#include "lua_binding/tracer.h"
 
 /* Runtimes whose faults are told of: as many threads have one. */
 enum { RUNTIMES = 64 };
@@ -230,9 +231,26 @@ static void on_fault(int number, siginfo_t *info, void *context) {
   bool sent = info->si_code <= 0; /* by somebody: returning would not end the process */
   if (!sent && (fault.rt = find_runtime(&fault)))
     tell(&fault);
+  l_traces_crash(sent ? "a signal" : "SIGSEGV");
   l_last_resort();
   if (sent)
     raise(number);
+}
+
+static void on_other_fault(int number, siginfo_t *info, void *context) {
+  (void)context;
+  signal(number, SIG_DFL);
+  l_traces_crash(number == SIGABRT ? "abort" : "a fault");
+  l_last_resort();
+  if (info->si_code <= 0)
+    raise(number);
+}
+
+void l_take_fault(int number) {
+  struct sigaction action = {.sa_sigaction = on_other_fault}, before;
+  action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
+  if (sigaction(number, NULL, &before) == 0 && before.sa_handler == SIG_DFL)
+    sigaction(number, &action, NULL);
 }
 
 /* Whether it is to be told of faults: a host's handler stays. */

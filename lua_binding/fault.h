@@ -14,6 +14,10 @@
 /* From now on faults of this thread are told of, then end the process as ever. */
 void l_open_faults(struct runtime *rt);
 
+/* Another signal that a fault sends: from now on the traces are written, before it ends the
+ * process. Unless somebody handles it. */
+void l_take_fault(int number);
+
 /* Before the stacks go. */
 void l_close_faults(struct runtime *rt);
 

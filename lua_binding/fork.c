@@ -18,6 +18,7 @@
 #include "lua_binding/binding.h"
 #include "lua_binding/pair.h"
 #include "lua_binding/runtime.h"
+#include "lua_binding/tracer.h"
 #include "lua_binding/watcher.h"
 
 /* core: it has vanished, and so have all the others. */
@@ -45,6 +46,8 @@ static void renew_hub(lua_State *L, struct runtime *rt) {
 static void become_child(lua_State *L, struct runtime *rt) {
   if (rt->hub.nested)
     renew_hub(L, rt);
+  l_drop_traces(rt);
+  l_watch(rt);
   l_forget_takers();
   l_stop_watchers(L);
   hub_keep_current(&rt->hub, gone);

@@ -26,6 +26,7 @@
 #include "lua_binding/pair.h"
 #include "lua_binding/queue.h"
 #include "lua_binding/runtime.h"
+#include "lua_binding/tracer.h"
 
 struct sentinel {
   struct pair *pair; /* NULL once that is gone */
@@ -363,6 +364,8 @@ void l_polling(struct hub *hub) {
   watch_collector(rt);
   l_age_pool(rt);
   give_back(rt);
+  if (__builtin_expect(rt->watched && !l_trail_is_ready(rt), 0))
+    l_watch_places(rt);
 }
 
 static void make_metatable(lua_State *L, const char *name, lua_CFunction gc) {

@@ -298,12 +298,14 @@ struct notice *l_watch_death(lua_State *L, int idx) {
   return pair->notice;
 }
 
-/* core.watch_death(g): have notify(g) called in the hub when it is dead. False
+/* core.watch_death(g [, linked]): have notify(g) called in the hub when it is dead. False
  * if it is dead, and the caller must schedule that. */
 static int core_watch_death(lua_State *L) {
   struct handle *handle = l_check_handle(L, 1);
   bool later = l_watch_death(L, 1) != NULL;
   handle->has_links |= later;
+  if (handle->rt->watched && handle->pair && lua_toboolean(L, 2))
+    observers_linked(handle->pair->g);
   lua_pushboolean(L, later);
   return 1;
 }

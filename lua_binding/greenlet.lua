@@ -72,7 +72,7 @@ local function add_link(g, f, kind, quiet)
   if not core.callable(f) then
     core.argerror(1, kind, "function expected, got " .. core.typename(f))
   end
-  if not core.watch_death(g) then tell_soon(g) end
+  if not core.watch_death(g, not quiet) then tell_soon(g) end
   local list = links[g]
   if not list then
     list = {}

@@ -126,7 +126,11 @@ end
 
 --- LoopExit for the main greenlet, which nothing can wake: report.lua has it.
 -- @param object what it waits for, where only a Lua part knows
-function core.loop_exit(object) return core.report.loop_exit(object) end
+function core.loop_exit(object)
+  local exit = core.report.loop_exit(object)
+  core.flight_write("deadlock") -- which calls greenlets what the report calls them
+  return exit
+end
 
 --- Print the failures of greenlets. In the hub, before their links are told.
 local function print_report(g, may_raise)

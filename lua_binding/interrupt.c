@@ -24,6 +24,7 @@
 #include "lua_binding/runtime.h"
 #include "lua_binding/stuck.h"
 #include "lua_binding/ticker.h"
+#include "lua_binding/tracer.h"
 
 /* The signals: of a terminal's keys, and those that ask to end. */
 enum key { INTERRUPT, TERMINATE, HANGUP, SUSPEND, KEYS };
@@ -197,6 +198,7 @@ static void arm_hook(lua_State *L) {
 }
 
 void l_last_resort(void) {
+  l_traces_last_resort();
   if (last_resort)
     last_resort();
 }

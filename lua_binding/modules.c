@@ -17,7 +17,7 @@
 #define MODULES(X) \
   X(monkey, NULL) X(event, l_open_event) X(lock, l_open_lock) X(local, NULL) X(util, NULL) \
   X(queue, l_open_queue) X(select, l_open_select) \
-  X(pool, l_open_pool) X(scope, l_open_scope)
+  X(pool, l_open_pool) X(scope, l_open_scope) X(trace, NULL)
 
 static const struct module {
   const char *name;

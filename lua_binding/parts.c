@@ -16,7 +16,7 @@ struct part {
   PART(timeout, false) PART(signal, false) PART(module, false) \
   PART(monkey, false) PART(event, false) PART(lock, false) PART(local, false) \
   PART(util, false) PART(waitable, false) PART(queue, false) PART(select, false) \
-  PART(mapping, false) PART(pool, false) PART(scope, false) \
+  PART(mapping, false) PART(pool, false) PART(scope, false) PART(trace, false) \
   PART(report, true) PART(waits, true) PART(cycle, true) PART(waiter, true) PART(handler, true) \
   PART(settings, true) PART(dump, true) PART(unobserved, true) PART(process, true)
 

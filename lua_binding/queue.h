@@ -194,6 +194,8 @@ void l_open_sorted(lua_State *L, struct runtime *rt);
 /* ---- selection.c and select.c ---- */
 
 /* Is the value at idx what a greenlet in select waits with? */
+/* How many cases the object of a WAIT_SELECT has. */
+size_t l_selection_size(const void *selection);
 bool l_is_selection(lua_State *L, int idx);
 /* Push what holds who waits for the nth case of the selection at idx; false when
  * there are not so many. */

@@ -15,6 +15,7 @@
 #include "lua_binding/ending.h"
 #include "lua_binding/fault.h"
 #include "lua_binding/pair.h"
+#include "lua_binding/tracer.h"
 
 enum { DEFAULT_SLOTS = 64, DEFAULT_SLOT_BYTES = 4 << 20, DEFAULT_TRAIL = 10 };
 enum { CORE_FIELDS = 128 }; /* about as many as the Lua parts share */
@@ -110,6 +111,7 @@ static void free_pairs(struct runtime *rt) {
 static int l_runtime_gc(lua_State *L) {
   struct runtime *rt = lua_touserdata(L, 1);
   rt->closing = true;
+  l_close_traces(rt);
   l_close_interrupt(rt);
   l_close_attention(rt);
   l_close_faults(rt);
@@ -180,6 +182,7 @@ static void open_classes(lua_State *L, struct runtime *rt) {
   l_open_functions(L, rt);
   l_open_settings(L, rt);
   l_open_fork(L, rt);
+  l_open_trace(L, rt);
 }
 
 static void open_lua_parts(lua_State *L, struct runtime *rt) {
@@ -303,5 +306,8 @@ int binding_exit_status(lua_State *L, int idx) {
     return 3;
   if (l_is_a(L, rt, idx, "Terminated"))
     return BINDING_BY_SIGNAL + signal_of(L, idx);
-  return l_is_a(L, rt, idx, "KeyboardInterrupt") ? 130 : 1;
+  if (l_is_a(L, rt, idx, "KeyboardInterrupt"))
+    return 130;
+  l_flight_write(rt, "error");
+  return 1;
 }

@@ -38,6 +38,7 @@ struct handle;
 struct runtime;
 struct notice;
 struct sentinel;
+struct tracer;
 
 struct pair {
   struct greenlet own;      /* unless this is main's or the hub's */
@@ -59,6 +60,8 @@ struct pair {
   l_owner owner;            /* what locks know it by; 0: it has taken none */
   unsigned permits;         /* of locks that it has */
   l_site site;              /* where it waits for one */
+  l_site place;             /* where it waits, and for what, as a text's number: only while */
+  uint32_t label;           /* watched */
   struct notice *notice;    /* tells the links that Lua keeps; often NULL */
   struct greenlet *g;       /* &own, &hub.main or &hub.self */
 };
@@ -115,17 +118,26 @@ struct runtime {
   int trace_ref;            /* settrace's function, or LUA_NOREF */
   int print_reports_ref;    /* hub.lua prints what is in core.reports */
   bool tracing;             /* inside it: not called again */
-  bool tracing_aside;       /* and on aux, where nothing may switch */
-  int still;                /* calls that are under way in which nothing may switch: on aux */
+  union {                   /* what a wait must heed: see l_enter */
+    struct {
+      bool closing;         /* the state is being closed: nothing may wait */
+      bool tracing_aside;   /* tracing on aux, where nothing may switch */
+      bool watched;         /* somebody wants to know where greenlets wait: tracer.h */
+      uint8_t still;        /* calls under way in which nothing may switch: on aux */
+    };
+    uint32_t heeded;        /* any of them */
+  };
   bool throwing;            /* the last raw switch was a throw */
   bool spawn_callbacks;     /* somebody wants to know of starts */
   bool spawns_member;       /* the next handle is to have UV_MEMBERS */
   bool track_tree;
   bool pinning;             /* somebody has assigned `pinned`: pinned.c */
   bool started;             /* the hub is */
-  bool closing;             /* the state is being closed: nothing may wait */
   bool mark_threads;        /* the extra space of threads is ours: protect.c */
   struct trail trail;
+  struct tracer *tracer, *flight; /* trace.c: while they trace */
+  struct texts labels;      /* names and such, for those */
+  char problem[512];        /* why they cannot */
   unsigned selections;      /* changes with each choice of a select */
   int peak_kilobytes;       /* of the Lua heap since memory was given back */
   int failures;             /* errors that nobody took */
@@ -356,6 +368,8 @@ void l_spawn_fast(lua_State *L, struct runtime *rt, bool raw);
 void l_check_run(lua_State *L);
 void l_mark_main(lua_State *L, int handle);
 int l_get_name(lua_State *L);
+/* The name of the handle at idx, if that is a string, else NULL. Allocates nothing. */
+const char *l_peek_greenlet_name(lua_State *L, int idx);
 int l_set_name(lua_State *L);
 int l_greenlet_tostring(lua_State *L);
 /* Push a NEW handle with the metatable at index `meta`. */
@@ -444,6 +458,13 @@ bool l_push_site(lua_State *L, int handle);
 bool l_trail_ready(lua_State *L, struct runtime *rt);
 /* Where the innermost function of a script is: site.c. May run finalizers. */
 l_site l_here(lua_State *L, struct runtime *rt);
+/* The same, but nothing is allocated in Lua, and so no finalizer runs. It takes longer while
+ * the addresses tell nothing. */
+l_site l_here_quietly(lua_State *L, struct runtime *rt);
+/* Do the addresses tell a place just now? */
+bool l_trail_is_ready(const struct runtime *rt);
+/* "file:line", or NULL. Safe in signal handlers. */
+const char *l_site_text(const struct runtime *rt, l_site site);
 /* Push "file:line"; nil if that is not known. */
 void l_push_site_text(lua_State *L, const struct runtime *rt, l_site site);
 void l_sites_term(struct sites *sites);

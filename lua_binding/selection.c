@@ -48,6 +48,10 @@ static void push_part(lua_State *L, int idx, const struct selection *selection, 
   lua_getiuservalue(L, idx, user_value(selection, number, part));
 }
 
+size_t l_selection_size(const void *selection) {
+  return (size_t)((const struct selection *)selection)->count;
+}
+
 bool l_is_selection(lua_State *L, int idx) {
   return test(L, idx) != NULL;
 }

@@ -41,6 +41,11 @@
 --   default `now`
 -- @tfield string greenlet.config.deadlock what is done when greenlets begin to wait in a circle:
 --   `warn`, `error` or `off`; default `warn`
+-- @tfield string greenlet.config.trace the file that a [trace](timeline.md) goes to, `*.json` or
+--   `*.html`; `""` ends the trace and writes it; default `""`: none
+-- @tfield string greenlet.config.flight_recorder the file, `*.json` or `*.html`, that the
+--   [flight recorder](timeline.md) writes after a deadlock, an error or a crash, and at SIGUSR2;
+--   default `""`: it is off
 
 -- Settings and their types. What is in effect is known in C: some are rounded, or end where memory
 -- does.
@@ -54,7 +59,10 @@ local types = {
   -- One of these words:
   leaks = { "off", "warn", "error" }, report = { "now", "unobserved" },
   deadlock = { "off", "warn", "error" },
+  trace = "file", flight_recorder = "file",
 }
+
+local lua_types = { seconds = "number", file = "string" }
 
 local settings = {}
 
@@ -65,7 +73,9 @@ local function type_of(name)
   return types[name]
 end
 
-local articles = { boolean = "a boolean", integer = "an integer", seconds = "a number" }
+local articles = {
+  boolean = "a boolean", integer = "an integer", seconds = "a number", file = "the name of a file",
+}
 
 -- What values of the kind are called.
 local function noun(kind)
@@ -83,7 +93,10 @@ end
 -- The value as one of the kind, or nil and what it is instead.
 local function convert(value, kind)
   if type(kind) == "table" then return choice(value, kind) end
-  if type(value) == (kind == "seconds" and "number" or kind) then return value end
+  if kind == "file" and type(value) == "string" and value:find("\0", 1, true) then
+    return nil, "a name with a zero byte"
+  end
+  if type(value) == (lua_types[kind] or kind) then return value end
   if kind ~= "integer" or type(value) ~= "number" then return nil, core.typename(value) end
   return math.tointeger(value), "a number without integer representation"
 end
@@ -131,7 +144,9 @@ local function word(variable, text, kind)
   return value or error(("%s: %s is none of %s"):format(variable, got, table.concat(kind, ", ")), 0)
 end
 
-local readers = { integer = integer, seconds = seconds }
+local function file(_, text) return text end
+
+local readers = { integer = integer, seconds = seconds, file = file }
 
 --- Take over what a variable, or an option of the program, says. A word that is none
 -- leaves a boolean as it is.

@@ -13,71 +13,23 @@
 #include "lua_binding/callinfo.h"
 #include "lua_binding/runtime.h"
 
-enum { CACHE = 512, MOST_SITES = 1 << 16, MOST_TEXT = LUA_IDSIZE + 16 };
+enum { CACHE = 512, MOST_TEXT = LUA_IDSIZE + 16 };
 
 /* Of an instruction in a Lua part of ours: the place is further out. */
 #define OURS UINT32_MAX
 
-/* ---- Texts ---- */
-
-static l_site place_of(const struct sites *sites, const char *text) {
-  uint32_t hash = 2166136261u, size = 2 * sites->room;
-  for (; *text; text++)
-    hash = (hash ^ (unsigned char)*text) * 16777619u;
-  return hash & (size - 1);
-}
-
-/* The place of the text in the table, or that of the gap where it belongs. */
-static l_site *find(const struct sites *sites, const char *text) {
-  l_site place = place_of(sites, text), mask = 2 * sites->room - 1;
-  while (sites->table[place] && strcmp(sites->texts[sites->table[place]], text) != 0)
-    place = (place + 1) & mask;
-  return &sites->table[place];
-}
-
-static bool grow(struct sites *sites) {
-  l_site room = sites->room ? 2 * sites->room : 64;
-  l_site *table = room <= MOST_SITES ? calloc(2UL * room, sizeof *table) : NULL;
-  char **texts = table ? realloc(sites->texts, room * sizeof *texts) : NULL;
-  if (!texts) {
-    free(table);
-    return false;
-  }
-  free(sites->table);
-  sites->texts = texts;
-  sites->table = table;
-  sites->room = room;
-  for (l_site site = 1; site <= sites->count; site++)
-    *find(sites, texts[site]) = site;
-  return true;
-}
-
-/* The number of a text: 0 if it is new, and there is no room for it. */
-static l_site number_of(struct sites *sites, const char *text) {
-  if (sites->count + 1 >= sites->room && !grow(sites) && !sites->room)
-    return 0;
-  l_site *place = find(sites, text);
-  char *copy = *place || sites->count + 1 >= sites->room ? NULL : strdup(text);
-  if (copy) {
-    *place = ++sites->count;
-    sites->texts[*place] = copy;
-  }
-  return *place;
-}
-
 void l_sites_term(struct sites *sites) {
-  for (l_site site = 1; site <= sites->count; site++)
-    free(sites->texts[site]);
-  free(sites->texts);
-  free(sites->table);
+  l_texts_term(&sites->texts);
   free(sites->cache);
-  *sites = (struct sites){.count = 0};
+  sites->cache = NULL;
+}
+
+const char *l_site_text(const struct runtime *rt, l_site site) {
+  return l_text_of(&rt->trail.sites.texts, site & ~SITE_INNER);
 }
 
 void l_push_site_text(lua_State *L, const struct runtime *rt, l_site site) {
-  const struct sites *sites = &rt->trail.sites;
-  site &= ~SITE_INNER;
-  lua_pushstring(L, site && site <= sites->count ? sites->texts[site] : NULL);
+  lua_pushstring(L, l_site_text(rt, site));
 }
 
 /* ---- Places ---- */
@@ -91,7 +43,7 @@ static l_site site_of(lua_State *L, struct sites *sites, lua_Debug *ar) {
   if (ar->currentline <= 0)
     return 0;
   snprintf(text, sizeof text, "%s:%d", ar->short_src, ar->currentline);
-  return number_of(sites, text);
+  return l_number_of(&sites->texts, text);
 }
 
 static l_site look_up(lua_State *L, struct trail *trail, const struct call_info *ci) {
@@ -125,13 +77,9 @@ COLD static l_site ask(lua_State *L, struct sites *sites) {
   return inner;
 }
 
-l_site l_here(lua_State *L, struct runtime *rt) {
-  struct trail *trail = &rt->trail;
+/* The same by addresses, which are good. */
+static inline l_site look(lua_State *L, struct trail *trail) {
   l_site inner = 0;
-  if (__builtin_expect(rt->closing, 0))
-    return 0;
-  if (__builtin_expect(!l_trail_ready(L, rt) || !prepare(&trail->sites), 0))
-    return ask(L, &trail->sites);
   const struct call_info *ci = callinfo_innermost(L);
   for (; ci && ci->previous; ci = ci->previous) {
     if (ci->status & CALL_IS_C)
@@ -142,4 +90,20 @@ l_site l_here(lua_State *L, struct runtime *rt) {
     inner = SITE_INNER;
   }
   return inner;
+}
+
+l_site l_here(lua_State *L, struct runtime *rt) {
+  struct trail *trail = &rt->trail;
+  if (__builtin_expect(rt->closing, 0))
+    return 0;
+  if (__builtin_expect(!l_trail_ready(L, rt) || !prepare(&trail->sites), 0))
+    return ask(L, &trail->sites);
+  return look(L, trail);
+}
+
+l_site l_here_quietly(lua_State *L, struct runtime *rt) {
+  struct trail *trail = &rt->trail;
+  if (__builtin_expect(!trail->sites.cache || !l_trail_is_ready(rt), 0))
+    return ask(L, &trail->sites);
+  return look(L, trail);
 }

@@ -201,6 +201,10 @@ bool l_trail_ready(lua_State *L, struct runtime *rt) {
   return true;
 }
 
+bool l_trail_is_ready(const struct runtime *rt) {
+  return rt->trail.cache && canary_lives(rt->store);
+}
+
 void l_push_origin(lua_State *L, struct runtime *rt) {
   struct trail *trail = &rt->trail;
   const struct handle *spawner = l_current(rt)->handle;

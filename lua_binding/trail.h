@@ -12,6 +12,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "lua_binding/texts.h"
+
 enum {
   ORIGIN_TRAIL = 1, /* the stack at that moment: lines of a traceback, a string */
   ORIGIN_SPAWNER,   /* the record of who made it: tree.c */
@@ -49,9 +51,7 @@ struct site_entry {
 /* The texts of places, which are kept: there are as many as a program has lines. */
 struct sites {
   struct site_entry *cache;
-  char **texts;            /* by number, from 1 */
-  l_site *table;           /* of numbers, hashed by text; twice as large */
-  l_site count, room;
+  struct texts texts;
 };
 
 struct trail {

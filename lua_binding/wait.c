@@ -6,6 +6,7 @@
 #include "lua_binding/binding.h"
 #include "lua_binding/runtime.h"
 #include "lua_binding/timeout.h"
+#include "lua_binding/tracer.h"
 
 /*
  * A switch inside __gc would leave the collector in the middle of its work for
@@ -34,9 +35,17 @@ int binding_without_switches(lua_State *L) {
   return status == LUA_OK ? lua_gettop(L) : l_error(L);
 }
 
-void l_enter(lua_State *L, struct runtime *rt) {
-  if (__builtin_expect(in_finalizer(L) || rt->closing || rt->tracing_aside || rt->still, 0))
+COLD static void heed(lua_State *L, struct runtime *rt) {
+  if (rt->closing || rt->tracing_aside || rt->still)
     refuse(L, rt);
+  l_note_wait(L, rt);
+}
+
+void l_enter(lua_State *L, struct runtime *rt) {
+  if (__builtin_expect(in_finalizer(L), 0))
+    refuse(L, rt);
+  if (__builtin_expect(rt->heeded, 0))
+    heed(L, rt);
   l_current(rt)->at = L;
 }
 

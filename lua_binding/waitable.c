@@ -246,6 +246,7 @@ static int set_name(lua_State *L) {
   if (!waitable)
     return luaL_typeerror(L, 1, "Waitable");
   waitable->named = !lua_isnil(L, 2);
+  waitable->label = 0;
   l_set_private(L, 1, &name_key);
   return 0;
 }
@@ -291,6 +292,15 @@ void l_push_shown_name(lua_State *L, int idx) {
   lua_concat(L, 2);
   lua_replace(L, -3);
   lua_pop(L, 1);
+}
+
+const char *l_peek_name(lua_State *L, int idx) {
+  lua_pushvalue(L, idx);
+  l_unhide(L, -1);
+  bool named = l_get_private(L, -1, &name_key) == LUA_TSTRING;
+  const char *name = named ? lua_tostring(L, -1) : NULL;
+  lua_pop(L, 2);
+  return name;
 }
 
 /* core.name_of(object): its name, or nil */

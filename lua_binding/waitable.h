@@ -33,6 +33,7 @@ struct l_waitable {
   bool hidden;              /* in a table */
   bool named;
   l_site made;              /* where it was */
+  uint32_t label;           /* what traces call it; 0: not asked for yet */
 };
 
 /* Push a new object of `type` of the class at index 1. */
@@ -83,6 +84,9 @@ int l_lock_acquire(lua_State *L);
 
 /* Push text in quotes, with nothing in it that would disturb a terminal. */
 void l_push_quoted(lua_State *L, const char *text, size_t length);
+
+/* Its name, or NULL. Allocates nothing; good as long as the name stays. */
+const char *l_peek_name(lua_State *L, int idx);
 
 /* Push ` "name"` of the object at idx as text to show; "" if it has none. */
 void l_push_shown_name(lua_State *L, int idx);

@@ -440,25 +440,35 @@ static int get_prev(lua_State *L) {
   return push_attributes(L, &self_of(L, WATCHER_STAT)->watcher.of.stat.prev);
 }
 
-void l_push_watcher_wait(lua_State *L, const struct watcher *watcher) {
+void l_describe_watcher(const struct watcher *watcher, char *text, size_t size) {
   switch (watcher->kind) {
     case WATCHER_IO: {
       int events = watcher->of.io.events & (EV_READ | EV_WRITE);
       const char *what = events == EV_READ ? "read" : events == EV_WRITE ? "write" : "read/write";
-      lua_pushfstring(L, "%s fd %d", what, watcher->of.io.fd);
+      snprintf(text, size, "%s fd %d", what, watcher->of.io.fd);
       return;
     }
     case WATCHER_SIGNAL:
-      lua_pushfstring(L, "signal %d", watcher->of.signal.signum);
+      snprintf(text, size, "signal %d", watcher->of.signal.signum);
       return;
     case WATCHER_CHILD:
-      lua_pushfstring(L, "child %d", watcher->of.child.pid);
+      snprintf(text, size, "child %d", watcher->of.child.pid);
       return;
     case WATCHER_STAT:
-      lua_pushfstring(L, "stat %s", watcher->of.stat.path);
+      snprintf(text, size, "stat %s", watcher->of.stat.path);
       return;
     default:
-      lua_pushstring(L, kind_names[watcher->kind]);
+      snprintf(text, size, "%s", kind_names[watcher->kind]);
+  }
+}
+
+void l_push_watcher_wait(lua_State *L, const struct watcher *watcher) {
+  char text[64];
+  if (watcher->kind == WATCHER_STAT) {
+    lua_pushfstring(L, "stat %s", watcher->of.stat.path);
+  } else {
+    l_describe_watcher(watcher, text, sizeof text);
+    lua_pushstring(L, text);
   }
 }
 

@@ -24,6 +24,8 @@ void l_watcher_error(lua_State *L, int result);
 int l_watcher_start_site(lua_State *L);
 
 /* Push "read fd 5", "child 123": what a greenlet that waits for it waits for. */
+/* The same as text, which may be cut off. Nothing is allocated. */
+void l_describe_watcher(const struct watcher *watcher, char *text, size_t size);
 void l_push_watcher_wait(lua_State *L, const struct watcher *watcher);
 
 #endif

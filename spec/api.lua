@@ -5,7 +5,8 @@
 -- help.lua is what scripts/docs/generate.lua writes. Prints a line for each public thing without a
 -- docstring, and for each docstring of a thing that is not there.
 
-local MODULES = { "event", "lock", "queue", "pool", "local", "util", "select", "scope", "monkey" }
+local MODULES = { "event", "lock", "queue", "pool", "local", "util", "select", "scope", "monkey",
+  "trace" }
 
 local documented = {}
 for _, entry in ipairs(dofile(arg[1]).entries) do documented[entry.name] = entry end

@@ -1,0 +1,509 @@
+#define _GNU_SOURCE
+#include "lua_binding/tracer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/clock.h"
+#include "core/trace.h"
+#include "lua_binding/facts.h"
+#include "lua_binding/fault.h"
+#include "lua_binding/guarded.h"
+#include "lua_binding/pages.h"
+#include "lua_binding/text.h"
+
+enum {
+  TRACERS = 16,              /* at a time in a process */
+  FLIGHT_RECORDS = 1 << 17,  /* 4 MB */
+  PAGE_RECORDS = 200000,     /* in a page, which a browser has to show */
+};
+static const double FLIGHT_AGAIN_SECONDS = 1;
+
+struct tracer {
+  struct recorder recorder;
+  struct runtime *rt;
+  const char *script;
+  double written;            /* clock_seconds when the flight recorder last was; or 0 */
+  int file;                  /* -1: the flight recorder opens it when it is written */
+  bool page;
+  bool asked;                /* SIGUSR2 came while records were being changed */
+  char path[PATH_MAX];       /* from the root: scripts may change the directory */
+};
+
+/* All in this process, for exit and for signal handlers. */
+static struct tracer *_Atomic tracers[TRACERS];
+
+static const struct trace_host trace_host, quiet_host;
+
+/* ---- Files ---- */
+
+static bool ends_in(const char *path, const char *suffix) {
+  size_t length = strlen(path), end = strlen(suffix);
+  return length > end && strcmp(path + length - end, suffix) == 0;
+}
+
+static int write_page_part(int file, const char *bytes, size_t size) {
+  return l_write_all(file, bytes, size) ? 0 : -errno;
+}
+
+/* Write the file, with as many records as it can show. 0 or -errno. */
+static int write_file(struct tracer *tracer, int file, bool careful) {
+  const struct trace_host *host = careful ? &quiet_host : &trace_host;
+  if (!tracer->page)
+    return trace_write(&tracer->recorder, host, tracer->script, file, 0, careful);
+  struct page_parts page = l_timeline_page();
+  int result = write_page_part(file, page.head, page.head_size);
+  if (result == 0)
+    result = trace_write(&tracer->recorder, host, tracer->script, file, PAGE_RECORDS, careful);
+  return result < 0 ? result : write_page_part(file, page.tail, page.tail_size);
+}
+
+static int open_file(const char *path) {
+  int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0666);
+  return file < 0 ? -errno : file;
+}
+
+/* ---- Ending ---- */
+
+static void forget(const struct tracer *tracer) {
+  for (int i = 0; i < TRACERS; i++)
+    if (tracers[i] == tracer)
+      tracers[i] = NULL;
+}
+
+static bool is_ours(const struct tracer *tracer) {
+  return tracer->recorder.pid == getpid();
+}
+
+static int write_trace(struct tracer *tracer, bool careful) {
+  recorder_stop_clock(&tracer->recorder);
+  int result = write_file(tracer, tracer->file, careful);
+  return result == 0 && tracer->recorder.error ? -tracer->recorder.error : result;
+}
+
+static void tell_failure(const struct tracer *tracer, int error) {
+  struct text text = {.length = 0};
+  l_add_text(&text, "greenlua: cannot write the trace ");
+  l_add_text(&text, tracer->path);
+  l_add_text(&text, ": ");
+  l_add_text(&text, strerrordesc_np(error));
+  l_add_text(&text, "\n");
+  l_write_text(STDERR_FILENO, &text);
+}
+
+static void drop(struct tracer *tracer) {
+  struct runtime *rt = tracer->rt;
+  forget(tracer);
+  if (rt->started)
+    recorder_stop(&tracer->recorder);
+  recorder_term(&tracer->recorder);
+  if (tracer->file >= 0)
+    close(tracer->file);
+  if (rt->tracer == tracer)
+    rt->tracer = NULL;
+  else
+    rt->flight = NULL;
+  free(tracer);
+}
+
+/* Write it and drop it. 0 or -errno. */
+static int finish(struct tracer *tracer) {
+  int result = is_ours(tracer) ? write_trace(tracer, false) : 0;
+  drop(tracer);
+  return result;
+}
+
+static void finish_and_tell(struct tracer *tracer) {
+  int result = is_ours(tracer) ? write_trace(tracer, false) : 0;
+  if (result < 0)
+    tell_failure(tracer, -result);
+  drop(tracer);
+}
+
+/* exit() without the state having been closed: os.exit, or a host's. */
+static void at_exit(void) {
+  for (int i = 0; i < TRACERS; i++) {
+    struct tracer *tracer = tracers[i];
+    if (!tracer || !is_ours(tracer))
+      continue;
+    if (tracer->rt->tracer == tracer)
+      finish_and_tell(tracer);
+    else
+      drop(tracer);
+  }
+}
+
+void l_close_traces(struct runtime *rt) {
+  if (rt->tracer)
+    finish_and_tell(rt->tracer);
+  if (rt->flight)
+    drop(rt->flight);
+  l_watch(rt);
+  l_texts_term(&rt->labels);
+}
+
+void l_drop_traces(struct runtime *rt) {
+  if (rt->tracer)
+    drop(rt->tracer);
+  if (rt->flight)
+    drop(rt->flight);
+}
+
+/* ---- The flight recorder ---- */
+
+static void tell_flight(const struct tracer *tracer, const char *why, int result) {
+  const struct recorder *recorder = &tracer->recorder;
+  uint64_t there = recorder->total < recorder->mask ? recorder->total : recorder->mask + 1;
+  struct text text = {.length = 0};
+  if (result < 0) {
+    tell_failure(tracer, -result);
+    return;
+  }
+  l_add_text(&text, "greenlua: flight recorder: ");
+  l_add_text(&text, why);
+  l_add_text(&text, ": the last ");
+  l_add_number(&text, there, 10);
+  l_add_text(&text, " events are in ");
+  l_add_text(&text, tracer->path);
+  l_add_text(&text, "\n");
+  l_write_text(STDERR_FILENO, &text);
+}
+
+static void write_flight(struct tracer *tracer, const char *why, bool careful) {
+  int file = open_file(tracer->path), result = file;
+  if (file >= 0) {
+    recorder_stop_clock(&tracer->recorder);
+    result = write_file(tracer, file, careful);
+    close(file);
+  }
+  tell_flight(tracer, why, result);
+}
+
+/* Those without a name that a report has given a number are called by that. */
+static void name_numbered(struct tracer *tracer) {
+  struct hub *hub = &tracer->rt->hub;
+  for (struct list *node = hub->greenlets.next; node != &hub->greenlets; node = node->next) {
+    const struct greenlet *g = container_of(node, struct greenlet, all);
+    struct lane *lane = lanes_find(&tracer->recorder.living, g->serial);
+    if (lane && !lane->name && g->ident >= 0)
+      lane->name = l_number_label(tracer->rt, g->ident);
+  }
+}
+
+void l_flight_write(struct runtime *rt, const char *why) {
+  struct tracer *tracer = rt->flight;
+  double now = clock_seconds();
+  if (!tracer || !is_ours(tracer) || now - tracer->written < FLIGHT_AGAIN_SECONDS)
+    return;
+  tracer->written = now;
+  name_numbered(tracer);
+  write_flight(tracer, why, false);
+}
+
+/* ---- In signal handlers ---- */
+
+struct crash {
+  struct tracer *tracer;
+  const char *why;
+};
+
+static void write_carefully(void *data) {
+  const struct crash *crash = data;
+  if (crash->tracer->file >= 0)
+    write_trace(crash->tracer, true);
+  else
+    write_flight(crash->tracer, crash->why, true);
+}
+
+static void write_all(const char *why, bool flights) {
+  for (int i = 0; i < TRACERS; i++) {
+    struct crash crash = {tracers[i], why};
+    if (!crash.tracer || !is_ours(crash.tracer) || (crash.tracer->file < 0 && !flights))
+      continue;
+    tracers[i] = NULL;
+    l_guarded(write_carefully, &crash);
+  }
+}
+
+void l_traces_crash(const char *why) {
+  write_all(why, true);
+}
+
+void l_traces_last_resort(void) {
+  write_all(NULL, false);
+}
+
+static void on_request(int number) {
+  int error = errno;
+  for (int i = 0; i < TRACERS; i++) {
+    struct crash crash = {tracers[i], "SIGUSR2"};
+    if (!crash.tracer || crash.tracer->file >= 0 || !is_ours(crash.tracer))
+      continue;
+    if (!pthread_equal(crash.tracer->rt->thread, pthread_self()))
+      pthread_kill(crash.tracer->rt->thread, number);
+    else if (!crash.tracer->recorder.busy)
+      l_guarded(write_carefully, &crash);
+  }
+  errno = error;
+}
+
+/* What ends the process otherwise, and what asks for the file: unless it is somebody's. */
+static void take_signals(void) {
+  static const int faults[] = {SIGABRT, SIGBUS, SIGFPE, SIGILL};
+  struct sigaction before, action = {.sa_handler = on_request, .sa_flags = SA_RESTART};
+  if (sigaction(SIGUSR2, NULL, &before) == 0 && before.sa_handler == SIG_DFL)
+    sigaction(SIGUSR2, &action, NULL);
+  for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
+    l_take_fault(faults[i]);
+}
+
+/* ---- Beginning ---- */
+
+static bool enlist(struct tracer *tracer) {
+  static atomic_flag watching = ATOMIC_FLAG_INIT;
+  for (int i = 0; i < TRACERS; i++) {
+    struct tracer *none = NULL;
+    if (!atomic_compare_exchange_strong(&tracers[i], &none, tracer))
+      continue;
+    if (!atomic_flag_test_and_set(&watching))
+      atexit(at_exit);
+    return true;
+  }
+  return false;
+}
+
+static const char *problem_of(struct runtime *rt, const char *path, int error) {
+  snprintf(rt->problem, sizeof rt->problem, "cannot be written to '%s': %s", path,
+           strerror(error));
+  return rt->problem;
+}
+
+static const char *check_path(struct runtime *rt, const char *path) {
+  if (ends_in(path, ".json") || ends_in(path, ".html"))
+    return NULL;
+  snprintf(rt->problem, sizeof rt->problem,
+           "needs a file whose name ends in .json or .html (got '%s')", path);
+  return rt->problem;
+}
+
+static int complete_path(char *complete, const char *path) {
+  if (*path == '/') {
+    *complete = '\0';
+  } else {
+    if (!getcwd(complete, PATH_MAX))
+      return -errno;
+    if (strlen(complete) + 1 < PATH_MAX)
+      strcat(complete, "/");
+  }
+  if (strlen(complete) + strlen(path) >= PATH_MAX)
+    return -ENAMETOOLONG;
+  strcat(complete, path);
+  return 0;
+}
+
+/* arg[0], as a text for ever. */
+static const char *script_of(lua_State *L, struct runtime *rt) {
+  const char *script = "";
+  if (lua_getglobal(L, "arg") == LUA_TTABLE) {
+    lua_rawgeti(L, -1, 0);
+    script = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "";
+    lua_pop(L, 1);
+  }
+  lua_pop(L, 1);
+  return l_text_of(&rt->labels, l_number_of(&rt->labels, script));
+}
+
+static int begin(struct tracer *tracer, const char *path, bool flight) {
+  struct recorder *recorder = &tracer->recorder;
+  int result = complete_path(tracer->path, path);
+  tracer->file = -1;
+  if (result == 0 && !flight)
+    result = tracer->file = open_file(tracer->path);
+  if (result < 0)
+    return result;
+  result = flight ? recorder_init_ring(recorder, &tracer->rt->hub, FLIGHT_RECORDS,
+                                       &l_recorder_host, tracer->rt)
+                  : recorder_init_file(recorder, &tracer->rt->hub, tracer->path,
+                                       &l_recorder_host, tracer->rt);
+  if (result < 0 && tracer->file >= 0)
+    close(tracer->file);
+  return result;
+}
+
+static const char *start(lua_State *L, struct runtime *rt, struct tracer **place,
+                         const char *path, bool flight) {
+  const char *problem = check_path(rt, path);
+  if (problem)
+    return problem;
+  const char *script = script_of(L, rt);
+  struct tracer *tracer = calloc(1, sizeof *tracer);
+  if (!tracer)
+    return problem_of(rt, path, ENOMEM);
+  tracer->rt = rt;
+  tracer->script = script;
+  tracer->page = ends_in(path, ".html");
+  int result = begin(tracer, path, flight);
+  if (result == 0 && !enlist(tracer)) {
+    recorder_term(&tracer->recorder);
+    if (tracer->file >= 0)
+      close(tracer->file);
+    result = -EBUSY;
+  }
+  if (result < 0) {
+    free(tracer);
+    return problem_of(rt, path, -result);
+  }
+  *place = tracer;
+  recorder_start(&tracer->recorder);
+  l_watch(rt);
+  return NULL;
+}
+
+const char *l_set_trace(lua_State *L, struct runtime *rt, const char *path) {
+  if (*path && rt->tracer)
+    return "is on already";
+  if (*path)
+    return start(L, rt, &rt->tracer, path, false);
+  if (!rt->tracer)
+    return NULL;
+  char written[PATH_MAX];
+  snprintf(written, sizeof written, "%s", rt->tracer->path);
+  int result = finish(rt->tracer);
+  l_watch(rt);
+  return result < 0 ? problem_of(rt, written, -result) : NULL;
+}
+
+const char *l_set_flight(lua_State *L, struct runtime *rt, const char *path) {
+  if (rt->flight)
+    drop(rt->flight);
+  l_watch(rt);
+  if (!*path)
+    return NULL;
+  const char *problem = start(L, rt, &rt->flight, path, true);
+  if (!problem)
+    take_signals();
+  return problem;
+}
+
+const char *l_get_trace(const struct runtime *rt) {
+  return rt->tracer ? rt->tracer->path : "";
+}
+
+const char *l_get_flight(const struct runtime *rt) {
+  return rt->flight ? rt->flight->path : "";
+}
+
+/* ---- Lines of the sources ---- */
+
+enum { MOST_FILES = 64, LINE_BYTES = 256 };
+
+/* "file:line" of a text: the line; 0 if it is none. */
+static size_t split(const char *place, char *path, size_t size) {
+  const char *colon = strrchr(place, ':');
+  size_t length = colon ? (size_t)(colon - place) : 0;
+  if (length == 0 || length >= size)
+    return 0;
+  memcpy(path, place, length);
+  path[length] = '\0';
+  return strtoul(colon + 1, NULL, 10);
+}
+
+static void put_line(struct output *output, bool *first, const char *place, char *line) {
+  line[strcspn(line, "\r\n")] = '\0';
+  output_text(output, *first ? "\"" : ",\n\"");
+  output_escaped(output, place);
+  output_text(output, "\":\"");
+  output_escaped(output, line);
+  output_text(output, "\"");
+  *first = false;
+}
+
+static FILE *open_source(const char *path) {
+  struct stat status;
+  int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  if (file >= 0 && (fstat(file, &status) < 0 || !S_ISREG(status.st_mode))) {
+    close(file);
+    file = -1;
+  }
+  return file >= 0 ? fdopen(file, "r") : NULL;
+}
+
+static void put_lines(struct output *output, bool *first, const struct texts *sites,
+                      const char *path) {
+  char line[LINE_BYTES], place[PATH_MAX + 24];
+  bool begins = true;
+  size_t number = 0;
+  FILE *source = open_source(path);
+  if (!source)
+    return;
+  while (fgets(line, sizeof line, source)) {
+    bool ends = strchr(line, '\n');
+    number += begins;
+    snprintf(place, sizeof place, "%s:%zu", path, number);
+    if (begins && l_find_text(sites, place))
+      put_line(output, first, place, line);
+    begins = ends;
+  }
+  fclose(source);
+}
+
+static bool is_among(const char *path, char *const *paths, int count) {
+  for (int i = 0; i < count; i++)
+    if (strcmp(paths[i], path) == 0)
+      return true;
+  return false;
+}
+
+/* Each file once. */
+static void put_sources(struct output *output, const struct recorder *recorder) {
+  const struct texts *sites = &((struct runtime *)recorder->data)->trail.sites.texts;
+  char *paths[MOST_FILES], path[PATH_MAX];
+  int count = 0;
+  bool first = true;
+  output_text(output, ",\n\"sources\":{");
+  for (uint32_t number = 1; number <= sites->count && count < MOST_FILES; number++) {
+    if (!split(l_text_of(sites, number), path, sizeof path) || is_among(path, paths, count) ||
+        !(paths[count] = strdup(path)))
+      continue;
+    put_lines(output, &first, sites, paths[count++]);
+  }
+  output_text(output, "}");
+  while (count > 0)
+    free(paths[--count]);
+}
+
+static const struct trace_host trace_host = {
+    .text = l_fact_text, .program = "greenlua " GREENLUA_VERSION, .more = put_sources};
+static const struct trace_host quiet_host = {
+    .text = l_fact_text, .program = "greenlua " GREENLUA_VERSION};
+
+/* ---- For Lua ---- */
+
+/* core.trace(path): begin, or with "" end; nil, or what is wrong */
+static int core_trace(lua_State *L) {
+  lua_pushstring(L, l_set_trace(L, l_runtime(L), luaL_checkstring(L, 1)));
+  return 1;
+}
+
+/* core.flight_write(why): as above */
+static int core_flight_write(lua_State *L) {
+  l_flight_write(l_runtime(L), luaL_checkstring(L, 1));
+  return 0;
+}
+
+void l_open_trace(lua_State *L, struct runtime *rt) {
+  static const luaL_Reg functions[] = {{"trace", core_trace},
+                                       {"flight_write", core_flight_write},
+                                       {NULL, NULL}};
+  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->core_ref);
+  l_functions(L, rt, functions);
+  lua_pop(L, 1);
+}
