@@ -1,0 +1,304 @@
+// Draws lanes, the axis and the graph of how many live. What a frame costs depends on how many
+// pixels there are, not on how long the trace is: slices that share a pixel are passed over by
+// binary search, and drawn as one.
+function makePainter(model, view, canvas, counterCanvas, axisElement) {
+  const { slices, marks } = model;
+  const pen = canvas.getContext("2d", { alpha: false });
+  const counterPen = counterCanvas.getContext("2d", { alpha: false });
+  const axis = d3.svg.axis().scale(view.x).orient("bottom").tickSize(22);
+  const axisSelection = d3.select(axisElement);
+  let scrollTop = 0, merged = false, theme = colours.theme;
+
+  // ---- Slices ----
+
+  function waitStyle(from, to) {
+    for (let i = from; i < to && i < from + 4; i++) {
+      if (slices.kind[i] === WAIT) return colours.reasons.get(slices.reason[i]);
+    }
+    return null;
+  }
+
+  // The colour of all slices from `i` to `j` in one pixel, by the share in which they run.
+  function mergedColour(i, j, time) {
+    const style = waitStyle(i, j);
+    const share = time > 0 ? (slices.ran[j] - slices.ran[i]) / time : 1;
+    if (!style) return share > 0 ? theme.run : theme["ready-line"];
+    return style.levels[Math.min(colours.LEVELS, Math.ceil(share * colours.LEVELS))];
+  }
+
+  function drawWide(i, left, right, y) {
+    const width = right - left, kind = slices.kind[i];
+    if (kind === RUN) {
+      pen.fillStyle = theme.run;
+      pen.fillRect(left, y, width, BAR);
+    } else if (kind === READY) {
+      pen.fillStyle = theme["ready-line"];
+      pen.fillRect(left, y + 3, width, BAR - 6);
+      if (width > 2) {
+        pen.fillStyle = theme.ready;
+        pen.fillRect(left + 1, y + 4, width - 2, BAR - 8);
+      }
+    } else {
+      const style = colours.reasons.get(slices.reason[i]);
+      pen.fillStyle = width >= 4 ? style.hatch : style.pale;
+      pen.fillRect(left, y, width, BAR);
+      if (width > 45) drawText(i, left, width, y);
+    }
+  }
+
+  // On the plain colour, since hatches are hard to read on.
+  function drawText(i, left, width, y) {
+    const most = Math.floor((width - 10) / 6);
+    const text = units.shortened(units.visible(model.texts[slices.name[i]]), most);
+    if (text.length < 3) return;
+    const x = Math.max(left, view.gutter) + 4;
+    const textWidth = Math.min(pen.measureText(text).width + 4, left + width - x - 1);
+    if (textWidth < 16) return;
+    pen.fillStyle = colours.reasons.get(slices.reason[i]).pale;
+    pen.fillRect(x - 2, y, textWidth, BAR);
+    pen.fillStyle = theme.text;
+    pen.fillText(text, x, y + BAR / 2 + 0.5, textWidth);
+  }
+
+  // A band of one colour grows while the pixels beside each other have the same.
+  const band = { colour: null, left: 0, right: 0, y: 0 };
+  function flushBand() {
+    if (band.colour !== null) {
+      pen.fillStyle = band.colour;
+      pen.fillRect(band.left, band.y, band.right - band.left, BAR);
+      band.colour = null;
+    }
+  }
+  function addToBand(colour, left, right, y) {
+    if (band.colour === colour && band.right === left) { band.right = right; return; }
+    flushBand();
+    Object.assign(band, { colour, left, right, y });
+  }
+
+  function drawSlices(lane, y, range, snap) {
+    let i = upperBound(slices.to, range.from, lane.first, lane.last);
+    const pixel = 1 / view.ratio;
+    while (i < lane.last && slices.from[i] < range.to) {
+      const left = Math.max(view.gutter, snap(slices.from[i]));
+      const right = Math.min(view.width, snap(slices.to[i]));
+      if (right - left >= pixel) {
+        flushBand();
+        drawWide(i, left, right, y);
+        i++;
+        continue;
+      }
+      const end = view.x.invert(left + pixel / 2);
+      let j = Math.max(i + 1, lowerBound(slices.from, end, i, lane.last));
+      if (j > i + 1 && snap(slices.to[j - 1]) - snap(slices.from[j - 1]) >= pixel) j--;
+      if (j > i + 1) merged = true;
+      addToBand(mergedColour(i, j, slices.to[j - 1] - slices.from[i]), left, left + pixel, y);
+      i = j;
+    }
+    flushBand();
+  }
+
+  // ---- Marks ----
+
+  const SHAPES = {
+    spawn(x, y) { pen.moveTo(x, y + BAR + 2); pen.lineTo(x + 3, y + BAR - 3); pen.lineTo(x - 3, y + BAR - 3); },
+    kill(x, y) {
+      pen.moveTo(x - 3, y + 2); pen.lineTo(x - 1, y); pen.lineTo(x, y + 1); pen.lineTo(x + 1, y);
+      pen.lineTo(x + 3, y + 2); pen.lineTo(x + 2, y + 3); pen.lineTo(x + 3, y + 4);
+      pen.lineTo(x + 1, y + 6); pen.lineTo(x, y + 5); pen.lineTo(x - 1, y + 6);
+      pen.lineTo(x - 3, y + 4); pen.lineTo(x - 2, y + 3);
+    },
+    link(x, y) { pen.moveTo(x + 2.5, y); pen.arc(x, y, 2.5, 0, 2 * Math.PI); },
+    end(x, y) { pen.rect(x - 1, y - 2, 2, BAR + 4); },
+  };
+
+  function markColour(i) {
+    const kind = MARKS[marks.kind[i]];
+    if (kind === "kill") return theme.bad;
+    if (kind !== "end") return theme.text;
+    return model.texts[marks.how[i]] === "error" ? theme.bad
+      : model.texts[marks.how[i]] === "killed" ? theme.select : theme.dim;
+  }
+
+  const SPACE = 3; // pixels between marks of a kind that are drawn
+  function drawMarks(lane, y, range) {
+    let i = lowerBound(marks.at, range.from, lane.firstMark, lane.lastMark);
+    const last = [-Infinity, -Infinity, -Infinity, -Infinity];
+    while (i < lane.lastMark && marks.at[i] <= range.to) {
+      const x = Math.round(view.x(marks.at[i])), kind = marks.kind[i];
+      if (x - last[kind] >= SPACE || MARKS[kind] === "end") {
+        last[kind] = x;
+        pen.fillStyle = markColour(i);
+        pen.beginPath();
+        SHAPES[MARKS[kind]](x, y);
+        pen.fill();
+        i++;
+      } else { // none of these few pixels is looked at again
+        const next = lowerBound(marks.at, view.x.invert(x + 1), i, lane.lastMark);
+        i = Math.max(i + 1, Math.min(next, i + 8));
+      }
+    }
+  }
+
+  // ---- Names ----
+
+  function drawLabel(lane, y) {
+    const x = 6 + Math.min(lane.depth, DEEPEST) * INDENT;
+    const bright = lane.matches || view.sought === "";
+    if (lane.children.length > 0) {
+      pen.fillStyle = theme.dim;
+      pen.beginPath();
+      const middle = y + ROW / 2;
+      if (lane.collapsed) { pen.moveTo(x, middle - 4); pen.lineTo(x + 5, middle); pen.lineTo(x, middle + 4); }
+      else { pen.moveTo(x - 1, middle - 2); pen.lineTo(x + 7, middle - 2); pen.lineTo(x + 3, middle + 3); }
+      pen.fill();
+    }
+    const room = view.gutter - x - 16;
+    const name = units.shortened(lane.label, Math.floor(room / 6.2));
+    pen.fillStyle = lane.how === "error" ? theme.bad : bright ? theme.text : theme.dim;
+    pen.fillText(name, x + 11, y + ROW / 2 + 0.5, room);
+    const used = pen.measureText(name).width + 8, left = Math.floor((room - used) / 6);
+    if (left > 5 && lane.function) {
+      pen.fillStyle = theme.dim;
+      pen.fillText(units.shortened(units.visible(lane.function), left), x + 11 + used,
+        y + ROW / 2 + 0.5, room - used);
+    }
+  }
+
+  function drawRow(row, range, snap) {
+    const lane = view.rows[row], y = view.top(row, scrollTop);
+    if (view.sought !== "" && lane.matches) {
+      pen.fillStyle = theme.match;
+      pen.fillRect(0, y, view.gutter, ROW);
+    }
+    pen.fillStyle = theme.faint;
+    pen.fillRect(0, y + ROW - 1, view.width, 1);
+    const dimmed = view.sought !== "" && !lane.matches;
+    pen.globalAlpha = dimmed ? 0.3 : 1;
+    drawSlices(lane, y + (ROW - BAR) / 2, range, snap);
+    drawMarks(lane, y + (ROW - BAR) / 2, range);
+    pen.globalAlpha = dimmed ? 0.6 : 1;
+    pen.fillStyle = view.sought !== "" && lane.matches ? theme.match : theme.panel;
+    pen.fillRect(0, y, view.gutter - 1, ROW - 1);
+    drawLabel(lane, y);
+    pen.globalAlpha = 1;
+  }
+
+  function drawLanes() {
+    const range = view.range(), { ratio, x } = view;
+    const [from] = x.domain(), [left, right] = x.range();
+    const factor = (right - left) / (range.to - range.from);
+    const snap = (time) => Math.round((left + (time - from) * factor) * ratio) / ratio;
+    pen.setTransform(ratio, 0, 0, ratio, 0, 0);
+    pen.fillStyle = theme.back;
+    pen.fillRect(0, 0, view.width, view.height);
+    pen.fillStyle = theme.panel;
+    pen.fillRect(0, 0, view.gutter - 1, view.height);
+    pen.font = `11px ${colours.fonts.sans}`;
+    pen.textBaseline = "middle";
+    drawGrid();
+    const firstRow = Math.max(0, Math.floor(scrollTop / ROW));
+    const lastRow = Math.min(view.rows.length, Math.ceil((scrollTop + view.height) / ROW));
+    for (let row = firstRow; row < lastRow; row++) drawRow(row, range, snap);
+    pen.fillStyle = theme.line;
+    pen.fillRect(view.gutter - 1, 0, 1, view.height);
+  }
+
+  function drawGrid() {
+    pen.fillStyle = theme.faint;
+    for (const tick of view.x.ticks(tickCount())) pen.fillRect(Math.round(view.x(tick)), 0, 1, view.height);
+  }
+
+  // ---- Time, and how many live ----
+
+  const tickCount = () => Math.max(2, Math.floor((view.width - view.gutter) / 110));
+
+  function drawAxis() {
+    const ticks = view.x.ticks(tickCount());
+    const distance = ticks.length > 1 ? ticks[1] - ticks[0] : 1;
+    axis.ticks(tickCount()).tickFormat((time) => units.time(time, distance));
+    axisSelection.call(axis);
+    axisSelection.selectAll("text").attr("y", 4).attr("dy", ".71em").attr("x", 4)
+      .style("text-anchor", "start");
+  }
+
+  const GRAPH = 40;
+
+  // The greatest value in each pixel: that many there were.
+  function heights(values, most) {
+    const { at, length } = model.counters, tops = [];
+    let i = Math.max(0, upperBound(at, view.range().from, 0, length) - 1);
+    for (let x = view.gutter; x < view.width; x++) {
+      const end = upperBound(at, view.x.invert(x + 1), i, length);
+      let top = i < length && at[i] <= view.x.invert(x + 1) ? values[i] : 0;
+      const step = Math.max(1, Math.floor((end - i) / 64)); // enough to see what a pixel can show
+      for (let k = i; k < end; k += step) top = Math.max(top, values[k]);
+      tops.push((top / most) * (GRAPH - 6));
+      i = Math.max(i, end - 1);
+    }
+    return tops;
+  }
+
+  function drawArea(tops, colour) {
+    counterPen.fillStyle = colour;
+    counterPen.beginPath();
+    counterPen.moveTo(view.gutter, GRAPH);
+    tops.forEach((top, k) => {
+      counterPen.lineTo(view.gutter + k, GRAPH - top);
+      counterPen.lineTo(view.gutter + k + 1, GRAPH - top);
+    });
+    counterPen.lineTo(view.width, GRAPH);
+    counterPen.fill();
+  }
+
+  let most = 0;
+  for (const value of model.counters.living) if (value > most) most = value;
+  for (const value of model.counters.ready) if (value > most) most = value;
+
+  function drawCounters() {
+    if (model.counters.length === 0) return;
+    const { ratio } = view;
+    counterPen.setTransform(ratio, 0, 0, ratio, 0, 0);
+    counterPen.fillStyle = theme.back;
+    counterPen.fillRect(0, 0, view.width, GRAPH);
+    drawArea(heights(model.counters.living, most || 1), theme["ready"]);
+    drawArea(heights(model.counters.ready, most || 1), theme["ready-line"]);
+    counterPen.fillStyle = theme.panel;
+    counterPen.fillRect(0, 0, view.gutter - 1, GRAPH);
+    counterPen.font = `11px ${colours.fonts.sans}`;
+    const label = (text, colour, y) => {
+      counterPen.fillStyle = colour;
+      counterPen.fillRect(8, y - 8, 9, 9);
+      counterPen.fillStyle = theme.dim;
+      counterPen.fillText(text, 22, y);
+    };
+    label(`living, at most ${units.count(most)}`, theme.ready, 16);
+    label("ready, waiting for their turn", theme["ready-line"], 31);
+    counterPen.fillStyle = theme.line;
+    counterPen.fillRect(view.gutter - 1, 0, 1, GRAPH);
+  }
+
+  function size(element, height) {
+    element.width = Math.round(view.width * view.ratio);
+    element.height = Math.round(height * view.ratio);
+    element.style.width = `${view.width}px`;
+    element.style.height = `${height}px`;
+  }
+
+  return {
+    pen, GRAPH,
+    resize() {
+      size(canvas, view.height);
+      size(counterCanvas, GRAPH);
+    },
+    // Returns whether slices were too narrow to be seen by themselves.
+    draw(top) {
+      scrollTop = top;
+      merged = false;
+      theme = colours.theme;
+      drawLanes();
+      drawAxis();
+      drawCounters();
+      return merged;
+    },
+  };
+}

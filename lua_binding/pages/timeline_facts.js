@@ -1,0 +1,111 @@
+// What is said of a slice or a greenlet: beside the pointer, and of what is selected. All of it is
+// text; nothing that a script named becomes an element.
+function makeFacts(model, overlay) {
+  const { slices, texts } = model;
+  const LONGEST = 2000; // characters of a text that are shown
+
+  const shown = (text) => units.shortened(units.visible(text), LONGEST);
+
+  function element(kind, className, text) {
+    const one = document.createElement(kind);
+    if (className) one.className = className;
+    if (text !== undefined) one.textContent = text;
+    return one;
+  }
+
+  // "script.lua:12" and the text of that line.
+  function place(line) {
+    const part = document.createDocumentFragment();
+    if (line) {
+      part.append(element("span", "code", shown(line)));
+      if (Object.prototype.hasOwnProperty.call(model.sources, line)) {
+        part.append(" ", element("span", "code source", shown(String(model.sources[line]).trim())));
+      }
+    }
+    return part;
+  }
+
+  function list(pairs) {
+    const facts = element("dl", "facts");
+    for (const [name, value] of pairs) {
+      if (value === "" || value === null || value === undefined) continue;
+      const about = element("dd");
+      about.append(value);
+      facts.append(element("dt", "", name), about);
+    }
+    return facts;
+  }
+
+  const nameOf = (lane) => units.shortened(lane.label, 120);
+  const placeOrNone = (line) => (line ? place(line) : "");
+
+  function what(slice) {
+    const kind = slices.kind[slice];
+    if (kind === RUN) return "runs";
+    return kind === READY ? "is ready, waiting for its turn" : `waits: ${shown(texts[slices.name[slice]])}`;
+  }
+
+  // Who did it: the hub does what timers and descriptors ask for.
+  function waker(tid) {
+    return tid === 0 ? "the hub: a timer, a descriptor, a callback" : nameOf(model.byTid.get(tid));
+  }
+
+  const laneName = (index) => waker(model.lanes[index].tid);
+
+  function woke(by) {
+    const names = Array.from(new Set(by.map((wake) => laneName(wake.toLane))));
+    return names.length > 4 ? `${names.slice(0, 4).join(", ")} and ${names.length - 4} more`
+      : names.join(", ");
+  }
+
+  function ofSlice(slice) {
+    const lane = model.lanes[slices.lane[slice]], { of, by } = overlay.wakesOf(slice);
+    const line = texts[slices.line[slice]];
+    return [element("div", "what", `${nameOf(lane)} ${what(slice)}`), list([
+      ["for", units.duration(slices.to[slice] - slices.from[slice])],
+      ["from", units.time(slices.from[slice], 0.001)],
+      ["at", placeOrNone(line)],
+      ["woken by", of.length > 0 ? laneName(of[0].fromLane) : ""],
+      ["wakes", woke(by)],
+    ])];
+  }
+
+  // Some slices that share a pixel.
+  function ofSome({ lane, first, end, count }) {
+    let waited = 0;
+    for (let i = first; i < end && i < first + 100000; i++) {
+      if (slices.kind[i] === WAIT) waited += slices.to[i] - slices.from[i];
+    }
+    return [element("div", "what", `${nameOf(lane)}: ${units.count(count)} slices in this pixel`), list([
+      ["running", units.duration(slices.ran[end] - slices.ran[first])],
+      ["ready", units.duration(slices.queued[end] - slices.queued[first])],
+      ["waiting", units.duration(waited)],
+      ["", "zoom in to see them"],
+    ])];
+  }
+
+  function ofLane(lane) {
+    return [element("div", "what", nameOf(lane)), list([
+      ["state", units.shortened(lane.state, 200)],
+      ["runs", placeOrNone(lane.function)],
+      ["spawned by", lane.spawnerName && (lane.spawner === 0 ? "the hub" : lane.spawnerName)],
+      ["at", placeOrNone(lane.spawned)],
+      ["CPU", `${units.duration(lane.cpu)} in ${units.count(lane.runs)} runs`],
+      ["ready", units.duration(lane.queued)],
+      ["waited", `${units.duration(lane.waited)} in ${units.count(lane.waits)} waits`],
+      ["longest", lane.longestSlice < 0 ? ""
+        : `${units.duration(lane.longest)}, ${units.shortened(lane.longestName, 200)}`],
+      ["number", String(lane.tid)],
+    ])];
+  }
+
+  return {
+    // Of what overlay.at() has found.
+    of(found) {
+      if (!found) return [];
+      if (found.slice < 0) return ofLane(found.lane);
+      return found.count > 1 ? ofSome(found) : ofSlice(found.slice);
+    },
+    ofSlice, ofLane, element,
+  };
+}
