@@ -20,6 +20,7 @@ struct lane {
   uint32_t function, name;
   /* For who follows the records (trace.c): */
   uint32_t waits_at, object;
+  uint32_t target;          /* the name of the greenlet that the object is */
   uint32_t arrow;           /* which has woken it; 0: none */
   const char *what;         /* it waits for */
   uint64_t since;           /* it is in that state */

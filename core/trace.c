@@ -76,9 +76,8 @@ static bool put_member(struct writer *writer, const char *separator, const char 
   return true;
 }
 
-static void put_name(struct writer *writer, uint32_t serial) {
-  const struct lane *lane = lanes_find(&writer->lanes, serial);
-  const char *name = lane ? text_of(writer, lane->name) : NULL;
+static void put_name(struct writer *writer, uint32_t serial, uint32_t number) {
+  const char *name = text_of(writer, number);
   if (name) {
     output_escaped(&writer->output, name);
     return;
@@ -93,7 +92,7 @@ static void put_track(struct writer *writer, struct lane *lane) {
   lane->told = true;
   begin(writer, "M", lane->serial);
   put(writer, ",\"name\":\"thread_name\",\"args\":{\"name\":\"");
-  put_name(writer, lane->serial);
+  put_name(writer, lane->serial, lane->name);
   put(writer, "\"");
   put_member(writer, ",", "function", lane->function);
   if (lane->spawner) {
@@ -143,7 +142,7 @@ static void put_wait(struct writer *writer, const struct lane *lane) {
   if (lane->object & RECORD_GREENLET) {
     put(writer, lane->what);
     put(writer, lane->what == WAIT_SWITCH ? " to " : " ");
-    put_name(writer, lane->object & ~RECORD_GREENLET);
+    put_name(writer, lane->object & ~RECORD_GREENLET, lane->target);
     return;
   }
   const char *object = text_of(writer, lane->object);
@@ -196,11 +195,19 @@ static void enter(struct writer *writer, struct lane *lane, enum lane_state stat
     writer->ready++;
 }
 
+/* One that it waits for may be gone when the wait is over. */
+static void set_object(struct writer *writer, struct lane *lane, uint32_t object) {
+  const struct lane *target =
+      object & RECORD_GREENLET ? lanes_find(&writer->lanes, object & ~RECORD_GREENLET) : NULL;
+  lane->object = object;
+  lane->target = target ? target->name : 0;
+}
+
 static void enter_wait(struct writer *writer, struct lane *lane, const struct record *record) {
   enter(writer, lane, LANE_WAITS);
   lane->what = record->what;
-  lane->object = record->object;
   lane->waits_at = record->place;
+  set_object(writer, lane, record->object);
 }
 
 /* ---- Arrows, marks and counters ---- */
@@ -401,7 +408,8 @@ static void put_silent(struct writer *writer, struct greenlet *greenlet) {
   if (greenlet->state == GREENLET_WAITING || greenlet->state == GREENLET_SUSPENDED) {
     lane->state = LANE_WAITS;
     lane->what = greenlet->wait.what ? greenlet->wait.what : WAIT_SWITCH;
-    lane->object = writer->careful ? 0 : recorder_object(writer->recorder, greenlet);
+    set_object(writer, lane,
+               writer->careful ? 0 : recorder_object(writer->recorder, greenlet));
     lane->waits_at = writer->recorder->host->place(greenlet);
   } else if (greenlet->state == GREENLET_READY) {
     lane->state = LANE_READY;
