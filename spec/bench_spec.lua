@@ -184,6 +184,15 @@ describe("scripts/bench", function()
     assert.has_error(function() report.write(path, "b", "") end)
   end)
 
+  it("trace.lua shows every figure", function()
+    local out, err, status = bench("trace.lua", "--quick")
+    assert.equal("", err)
+    assert.equal(0, status)
+    assert.equal(2, select(2, out:gsub("more with a trace |", "")))
+    assert.equal(2, select(2, out:gsub("more with the flight recorder |", "")))
+    assert.is_truthy(out:find("| events written a second |", 1, true))
+  end)
+
   it("prompt.lua shows every figure", function()
     local reason = terminal.why_absent()
     if reason then return pending(reason) end
