@@ -5,7 +5,8 @@
 enum { FIRST_ROOM = 1 << 10 };
 
 static size_t home(const struct lanes *lanes, uint32_t serial) {
-  return (serial * UINT32_C(2654435769)) & (lanes->room - 1);
+  uint32_t hash = serial * UINT32_C(2654435769);
+  return hash & (lanes->room - 1);
 }
 
 /* The place of the serial, or the gap where it belongs. */

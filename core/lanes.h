@@ -2,7 +2,7 @@
  * lanes.h: what is known of each greenlet that a trace tells of, by its serial.
  *
  * The memory comes from mmap, so that a signal handler can write a trace: nothing
- * here calls malloc.
+ * here calls malloc. One that interrupts a change may miss a lane, or see it twice.
  */
 #ifndef CORE_LANES_H
 #define CORE_LANES_H

@@ -69,11 +69,9 @@ static void add(struct recorder *recorder, struct record record) {
 static void keep(struct recorder *recorder, const struct lane *facts) {
   if (recorder->file >= 0)
     return;
-  recorder->busy = true;
   struct lane *lane = lanes_make(&recorder->living, facts->serial);
   if (lane)
     *lane = *facts;
-  recorder->busy = false;
 }
 
 static void see(struct recorder *recorder, struct greenlet *greenlet, enum record_kind kind) {
@@ -162,9 +160,7 @@ static void ended(struct observer *observer, struct greenlet *greenlet) {
                                 .object = recorder->host->how(greenlet)});
   if (recorder->file >= 0)
     return;
-  recorder->busy = true;
   lanes_remove(&recorder->living, who);
-  recorder->busy = false;
 }
 
 static void named(struct observer *observer, struct greenlet *greenlet) {

@@ -76,7 +76,6 @@ struct recorder {
   pid_t pid;                /* whose it is: a child of a fork writes nothing */
   int file;                 /* -1: a ring */
   int error;                /* errno of the first write that failed */
-  bool busy;                /* records and living are being changed */
 };
 
 /* A ring of so many records, a power of two. 0 or -ENOMEM. */

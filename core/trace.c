@@ -198,7 +198,7 @@ static void enter(struct writer *writer, struct lane *lane, enum lane_state stat
 /* One that it waits for may be gone when the wait is over. */
 static void set_object(struct writer *writer, struct lane *lane, uint32_t object) {
   const struct lane *target =
-      object & RECORD_GREENLET ? lanes_find(&writer->lanes, object & ~RECORD_GREENLET) : NULL;
+      (object & RECORD_GREENLET) ? lanes_find(&writer->lanes, object & ~RECORD_GREENLET) : NULL;
   lane->object = object;
   lane->target = target ? target->name : 0;
 }

@@ -147,8 +147,8 @@ static uint32_t count_label(struct runtime *rt, size_t count, const char *one, c
 static uint32_t object(struct recorder *recorder, const struct greenlet *g) {
   struct runtime *rt = recorder->data;
   const struct wait *wait = &g->wait;
-  char text[LABEL_BYTES];
   if (wait->what == WAIT_WATCHER) {
+    char text[LABEL_BYTES];
     l_describe_watcher(wait->object, text, sizeof text);
     return label(rt, text);
   }

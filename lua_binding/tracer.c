@@ -34,7 +34,6 @@ struct tracer {
   double written;            /* clock_seconds when the flight recorder last was; or 0 */
   int file;                  /* -1: the flight recorder opens it when it is written */
   bool page;
-  bool asked;                /* SIGUSR2 came while records were being changed */
   char path[PATH_MAX];       /* from the root: scripts may change the directory */
 };
 
@@ -249,7 +248,7 @@ static void on_request(int number) {
       continue;
     if (!pthread_equal(crash.tracer->rt->thread, pthread_self()))
       pthread_kill(crash.tracer->rt->thread, number);
-    else if (!crash.tracer->recorder.busy)
+    else
       l_guarded(write_carefully, &crash);
   }
   errno = error;
@@ -295,18 +294,12 @@ static const char *check_path(struct runtime *rt, const char *path) {
 }
 
 static int complete_path(char *complete, const char *path) {
-  if (*path == '/') {
-    *complete = '\0';
-  } else {
-    if (!getcwd(complete, PATH_MAX))
-      return -errno;
-    if (strlen(complete) + 1 < PATH_MAX)
-      strcat(complete, "/");
-  }
-  if (strlen(complete) + strlen(path) >= PATH_MAX)
-    return -ENAMETOOLONG;
-  strcat(complete, path);
-  return 0;
+  char directory[PATH_MAX] = "";
+  if (*path != '/' && !getcwd(directory, sizeof directory))
+    return -errno;
+  const char *slash = *path == '/' ? "" : "/";
+  int length = snprintf(complete, PATH_MAX, "%s%s%s", directory, slash, path);
+  return length < PATH_MAX ? 0 : -ENAMETOOLONG;
 }
 
 /* arg[0], as a text for ever. */

@@ -463,10 +463,10 @@ void l_describe_watcher(const struct watcher *watcher, char *text, size_t size) 
 }
 
 void l_push_watcher_wait(lua_State *L, const struct watcher *watcher) {
-  char text[64];
   if (watcher->kind == WATCHER_STAT) {
     lua_pushfstring(L, "stat %s", watcher->of.stat.path);
   } else {
+    char text[64];
     l_describe_watcher(watcher, text, sizeof text);
     lua_pushstring(L, text);
   }
