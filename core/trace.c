@@ -461,7 +461,7 @@ static void put_rest(struct writer *writer, uint64_t lost, uint64_t to) {
 }
 
 static void put_head(struct writer *writer) {
-  put(writer, "{\"displayTimeUnit\":\"ns\",\"traceEvents\":[");
+  put(writer, "{\"traceEvents\":["); /* no displayTimeUnit: some took times to be of that unit */
   begin(writer, "M", writer->recorder->hub->main.serial);
   put(writer, ",\"name\":\"process_name\",\"args\":{\"name\":\"greenlua ");
   output_escaped(&writer->output, writer->script);
