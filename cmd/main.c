@@ -59,13 +59,6 @@ static void set(lua_State *L, const char *name, const char *source, const char *
     lua_error(L);
 }
 
-/* Without a name its file has one that no other process has. */
-static void set_flight_recorder(lua_State *L, const char *file) {
-  if (file && !*file)
-    file = lua_pushfstring(L, "greenlua-flight-%d.html", (int)getpid());
-  set(L, "flight_recorder", "--flight-recorder", file);
-}
-
 /* Settings of the binding: options count more than the environment. */
 static void apply_settings(lua_State *L, const struct options *options) {
   binding_heed_termination(L, true);
@@ -76,7 +69,9 @@ static void apply_settings(lua_State *L, const struct options *options) {
   set(L, "report", "--report", options->report);
   set(L, "watchdog", "--watchdog", options->watchdog);
   set(L, "trace", "--trace", options->trace);
-  set_flight_recorder(L, options->flight_recorder);
+  set(L, "flight_recorder", "--flight-recorder",
+      options->flight_recorder && !*options->flight_recorder ? "greenlua-flight-%p.html"
+                                                            : options->flight_recorder);
   set(L, "why_alive", "--why-alive", options->why_alive ? "on" : NULL);
 }
 
@@ -97,6 +92,8 @@ static int prepare(lua_State *L) {
   lua_gc(L, LUA_GCSTOP); /* what comes now is here to stay */
   luaL_openlibs(L);
   set_arg(L, options);
+  if (options->trace) /* which the binding would begin already */
+    unsetenv("GREENLUA_TRACE");
   install_binding(L);
   apply_settings(L, options);
   parts_push(L);

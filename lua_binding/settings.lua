@@ -42,7 +42,8 @@
 -- @tfield string greenlet.config.deadlock what is done when greenlets begin to wait in a circle:
 --   `warn`, `error` or `off`; default `warn`
 -- @tfield string greenlet.config.trace the file that a [trace](timeline.md) goes to, `*.json` or
---   `*.html`; `""` ends the trace and writes it; default `""`: none
+--   `*.html`; `%p` in it is the number of the process; `""` ends the trace and writes it; default
+--   `""`: none
 -- @tfield string greenlet.config.flight_recorder the file, `*.json` or `*.html`, that the
 --   [flight recorder](timeline.md) writes after a deadlock, an error or a crash, and at SIGUSR2;
 --   default `""`: it is off

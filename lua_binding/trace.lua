@@ -29,7 +29,7 @@ local trace = {}
 
 --- Begin to trace; the file is made at once, and has the trace when that stops.
 -- @function greenlet.trace.start
--- @tparam string file its name: `*.html` or `*.json`
+-- @tparam string file its name: `*.html` or `*.json`; `%p` in it is the number of the process
 -- @raise bad argument: another name; a file that cannot be written; there is a trace already
 -- @switches no
 -- @usage greenlet.trace.start("startup.html")

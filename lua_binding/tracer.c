@@ -293,12 +293,16 @@ static const char *check_path(struct runtime *rt, const char *path) {
   return rt->problem;
 }
 
-static int complete_path(char *complete, const char *path) {
-  char directory[PATH_MAX] = "";
-  if (*path != '/' && !getcwd(directory, sizeof directory))
+int l_complete_path(char *complete, const char *path) {
+  char directory[PATH_MAX] = "", number[16] = "";
+  const char *slash = *path == '/' ? "" : "/", *mark = strstr(path, "%p");
+  int before = mark ? (int)(mark - path) : (int)strlen(path);
+  if (*slash && !getcwd(directory, sizeof directory))
     return -errno;
-  const char *slash = *path == '/' ? "" : "/";
-  int length = snprintf(complete, PATH_MAX, "%s%s%s", directory, slash, path);
+  if (mark)
+    snprintf(number, sizeof number, "%d", (int)getpid());
+  int length = snprintf(complete, PATH_MAX, "%s%s%.*s%s%s", directory, slash, before, path, number,
+                        mark ? mark + 2 : "");
   return length < PATH_MAX ? 0 : -ENAMETOOLONG;
 }
 
@@ -316,7 +320,7 @@ static const char *script_of(lua_State *L, struct runtime *rt) {
 
 static int begin(struct tracer *tracer, const char *path, bool flight) {
   struct recorder *recorder = &tracer->recorder;
-  int result = complete_path(tracer->path, path);
+  int result = l_complete_path(tracer->path, path);
   tracer->file = -1;
   if (result == 0 && !flight)
     result = tracer->file = open_file(tracer->path);

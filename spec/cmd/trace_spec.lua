@@ -444,9 +444,16 @@ describe("The file of a trace", function()
 
   it("is named by the environment, too, unless an option says otherwise", function()
     local result = program { env = { GREENLUA_TRACE = "a.json" }, shell =
-      "lua -e '' && lua --trace=b.json -e '' ; ls" }
-    assert.equal(result.stderr, "lua: --trace is on already\n")
-    assert.equal("a.json\n", result.stdout)
+      "lua -e '' && ls && lua --trace=b.json -e '' && rm a.json && lua --trace=c.json -e '' && ls" }
+    assert.equal("", result.stderr)
+    assert.equal("a.json\nb.json\nc.json\n", result.stdout)
+  end)
+
+  it("may have the number of the process in its name", function()
+    local result = program { shell = [[
+      lua --trace=t-%p.json -e 'print(greenlet.trace.file():match("t%-%d+%.json$"))'; ls]] }
+    local said, there = result.stdout:match("^(t%-%d+%.json)\n(.*)\n$")
+    assert.equal(said, there)
   end)
 
   it("must have a name that says what it is", function()
