@@ -171,7 +171,7 @@ test-core: $(CORE_TESTS) ## run the C tests of core (STRESS=seed, RUN=a wrapper)
 # tested from outside, by the stock interpreter.
 BUSTED       = $(LUA) /usr/bin/busted --output=plainTerminal
 INSIDE_SPECS  = $(sort $(dir $(wildcard spec/lua_binding/*_spec.lua spec/regress/*_spec.lua)))
-OUTSIDE_SPECS = $(sort $(dir $(wildcard spec/cmd/*_spec.lua))) $(wildcard spec/*_spec.lua)
+OUTSIDE_SPECS = $(sort $(dir $(wildcard spec/cmd/*_spec.lua spec/pages/*_spec.lua))) $(wildcard spec/*_spec.lua)
 
 # What the Lua specs run, tags of those that cannot be run so, and how many times
 # longer things may take. The tags: stock, which loads the module into a stock
@@ -186,7 +186,8 @@ INTERRUPTS = $(BUILD)/spec/reliability/interrupts
 
 .PHONY: test-lua
 test-lua: $(BUILD)/packages-test all $(INTERRUPTS) ## run the Lua specs
-	@export GREENLUA=$(PROGRAM) SPEC_PATIENCE=$(PATIENCE) INTERRUPTS=$(abspath $(INTERRUPTS)); status=0; \
+	@export GREENLUA=$(PROGRAM) SPEC_PATIENCE=$(PATIENCE) INTERRUPTS=$(abspath $(INTERRUPTS)) \
+	  PAGES=$(abspath $(BUILD)/lua_binding/pages); status=0; \
 	busted="$(BUSTED) $(WITHOUT:%=--exclude-tags=%)"; \
 	$(if $(strip $(INSIDE_SPECS)),$$busted --lua=$$GREENLUA $(INSIDE_SPECS) || status=1;) \
 	$(if $(strip $(OUTSIDE_SPECS)),$$busted $(OUTSIDE_SPECS) || status=1;) \

@@ -78,7 +78,9 @@ function attachHands(page) {
     page.draw(true);
   });
   over.addEventListener("click", (event) => {
-    if (justMarked) { justMarked = false; return; }
+    const dragged = event.defaultPrevented || justMarked; // d3 says so of its own drags
+    justMarked = false;
+    if (dragged) return;
     const { x, y } = place(event), found = page.overlay.at(x, y);
     if (!found) return;
     if (found.label && found.lane.children.length > 0) page.collapse(found.lane, !found.lane.collapsed);
