@@ -3,17 +3,18 @@ function makeTable(model, view, container, facts, onRow) {
   const HEIGHT = 19, SPARE = 10;
   const time = (value) => (value > 0 ? units.duration(value) : "");
   const number = (value) => (value > 0 ? units.count(value) : "");
+  // Pixels: of a time all is to be read, its unit more than all; texts share what is left.
   const COLUMNS = [
-    { key: "label", title: "greenlet", width: 20, of: (lane) => lane.label },
-    { key: "state", title: "at the end", width: 16, of: (lane) => lane.state },
-    { key: "cpu", title: "CPU", width: 8, show: time, tip: "time in which it ran" },
-    { key: "queued", title: "ready", width: 8, show: time, tip: "time in which it waited for its turn" },
-    { key: "waited", title: "waited", width: 8, show: time },
-    { key: "waits", title: "waits", width: 7, show: number },
-    { key: "runs", title: "switches", width: 7, show: number, tip: "times that it was switched to" },
-    { key: "longest", title: "longest wait", width: 9, show: time },
-    { key: "longestName", title: "for", width: 16 },
-    { key: "spawnerName", title: "spawner", width: 12 },
+    { key: "label", title: "greenlet", of: (lane) => lane.label },
+    { key: "state", title: "at the end", of: (lane) => lane.state },
+    { key: "cpu", title: "CPU", width: 78, show: time, tip: "time in which it ran" },
+    { key: "queued", title: "ready", width: 78, show: time, tip: "time in which it waited for its turn" },
+    { key: "waited", title: "waited", width: 78, show: time },
+    { key: "waits", title: "waits", width: 66, show: number },
+    { key: "runs", title: "switches", width: 80, show: number, tip: "times that it was switched to" },
+    { key: "longest", title: "longest wait", width: 104, show: time },
+    { key: "longestName", title: "for" },
+    { key: "spawnerName", title: "spawner" },
   ];
   const head = container.querySelector("thead tr"), body = container.querySelector("tbody");
   let sort = { key: null, descending: false }, lanes = model.lanes, drawn = "";
@@ -52,7 +53,7 @@ function makeTable(model, view, container, facts, onRow) {
     for (const column of COLUMNS) {
       const cell = facts.element("th", column.show ? "number" : "", column.title);
       cell.dataset.key = column.key;
-      cell.style.width = `${column.width}%`;
+      if (column.width) cell.style.width = `${column.width}px`;
       cell.scope = "col";
       if (column.tip) cell.title = column.tip;
       cell.addEventListener("click", () => click(column));
