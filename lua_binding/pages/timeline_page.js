@@ -66,7 +66,7 @@ function makePage(model) {
         pen.fillStyle = colours.theme.ready; pen.fillRect(1, 3, 16, 5);
       }]];
     for (const [reason, style] of colours.reasons) {
-      items.push([units.visible(model.texts[reason]), (pen) => {
+      items.push([units.visible(model.texts[reason]).replace(/ (of|from|to)$/, ""), (pen) => {
         pen.fillStyle = style.hatch; pen.fillRect(0, 0, 18, 11);
       }]);
     }
