@@ -117,7 +117,6 @@ function applyFragment(page, timeline, text) {
 
 function begin() {
   const page = makePage(buildModel(readTrace(document.getElementById("trace").textContent)));
-  document.getElementById("trace").textContent = ""; // its memory is wanted
   attachHands(page);
   page.resize();
   const timeline = makeScriptable(page);

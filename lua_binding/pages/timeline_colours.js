@@ -7,7 +7,7 @@ const colours = (() => {
     "#aaaa00", "#dddddd"];
   // What is common looks the same in every trace.
   const USUAL = ["sleep", "get", "acquire", "join", "put", "read", "write", "wait", "select"];
-  const LEVELS = 8; // of how much of a pixel is run
+  const LEVELS = 16; // of how much of a pixel is run
   const TILE = 6;
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const names = ["back", "panel", "line", "faint", "text", "dim", "run", "ready", "ready-line",
@@ -38,9 +38,15 @@ const colours = (() => {
     return pattern;
   }
 
+  // As the pixels of a picture have it.
+  function pixelOf(colour) {
+    const { r, g, b } = d3.rgb(colour);
+    return new Uint32Array(new Uint8Array([r, g, b, 255]).buffer)[0];
+  }
+
   function styleOf(context, colour, turn, ratio) {
     const pale = mixed(colour, theme.back, 0.3), levels = [];
-    for (let i = 0; i <= LEVELS; i++) levels.push(mixed(theme.run, pale, i / LEVELS));
+    for (let i = 0; i <= LEVELS; i++) levels.push(pixelOf(mixed(theme.run, pale, i / LEVELS)));
     return { colour, pale, levels, hatch: hatch(context, colour, pale, turn, ratio) };
   }
 
@@ -49,6 +55,7 @@ const colours = (() => {
     const style = getComputedStyle(document.documentElement);
     theme = { dark: dark.matches };
     for (const name of names) theme[name] = style.getPropertyValue(`--${name}`).trim();
+    theme.pixels = { run: pixelOf(theme.run), ready: pixelOf(theme["ready-line"]) };
     fonts.sans = style.getPropertyValue("--sans");
     fonts.mono = style.getPropertyValue("--mono");
     const palette = dark.matches ? DARK : LIGHT, count = palette.length;

@@ -18,11 +18,12 @@ function makePainter(model, view, canvas, counterCanvas, axisElement) {
     return null;
   }
 
-  // The colour of all slices from `i` to `j` in one pixel, by the share in which they run.
+  // The colour, as pixels have it, of all slices from `i` to `j` in one: by the share that is
+  // run.
   function mergedColour(i, j, time) {
     const style = waitStyle(i, j);
-    const share = time > 0 ? (slices.ran[j] - slices.ran[i]) / time : 1;
-    if (!style) return share > 0 ? theme.run : theme["ready-line"];
+    const share = time > 0 ? Math.sqrt((slices.ran[j] - slices.ran[i]) / time) : 1; // to be seen
+    if (!style) return share > 0 ? theme.pixels.run : theme.pixels.ready;
     return style.levels[Math.min(colours.LEVELS, Math.ceil(share * colours.LEVELS))];
   }
 
@@ -40,9 +41,9 @@ function makePainter(model, view, canvas, counterCanvas, axisElement) {
       }
     } else {
       const style = colours.reasons.get(slices.reason[i]);
-      pen.fillStyle = width >= 4 ? style.hatch : style.pale;
+      pen.fillStyle = style.hatch;
       pen.fillRect(left, y, width, BAR);
-      if (width > 45) drawText(i, left, width, y);
+      if (width > 60) drawText(i, left, width, y);
     }
   }
 
@@ -60,41 +61,65 @@ function makePainter(model, view, canvas, counterCanvas, axisElement) {
     pen.fillText(text, x, y + BAR / 2 + 0.5, textWidth);
   }
 
-  // A band of one colour grows while the pixels beside each other have the same.
-  const band = { colour: null, left: 0, right: 0, y: 0 };
-  function flushBand() {
-    if (band.colour !== null) {
-      pen.fillStyle = band.colour;
-      pen.fillRect(band.left, band.y, band.right - band.left, BAR);
-      band.colour = null;
-    }
-  }
-  function addToBand(colour, left, right, y) {
-    if (band.colour === colour && band.right === left) { band.right = right; return; }
-    flushBand();
-    Object.assign(band, { colour, left, right, y });
+  // Slices that share a pixel, or are too narrow to be hatched, are pixels of a picture, of which
+  // each row has one line: the screen is full of them when all is seen, and to draw each as a
+  // rectangle would take too long.
+  const HATCHED = 4;
+  const strip = document.createElement("canvas"), stripPen = strip.getContext("2d");
+  let image = null, pixels = null, stripRows = [];
+
+  function clearStrip(rows) {
+    const width = Math.max(1, Math.round((view.width - view.gutter) * view.ratio));
+    if (!image || image.width !== width || image.height !== rows) {
+      strip.width = width;
+      strip.height = rows;
+      image = stripPen.createImageData(width, rows);
+      pixels = new Uint32Array(image.data.buffer);
+    } else pixels.fill(0);
+    stripRows = new Array(rows).fill(false);
   }
 
-  function drawSlices(lane, y, range, snap) {
-    let i = upperBound(slices.to, range.from, lane.first, lane.last);
+  function drawStrip(firstRow) {
+    if (!stripRows.includes(true)) return;
+    stripPen.putImageData(image, 0, 0);
+    pen.imageSmoothingEnabled = false;
+    stripRows.forEach((used, i) => {
+      if (!used) return;
+      pen.globalAlpha = isDimmed(view.rows[firstRow + i]) ? DIMMED : 1;
+      pen.drawImage(strip, 0, i, strip.width, 1, view.gutter,
+        view.top(firstRow + i, scrollTop) + MARGIN, strip.width / view.ratio, BAR);
+    });
+    pen.globalAlpha = 1;
+  }
+
+  function fillStrip(line, left, right, colour) {
+    const from = Math.round((left - view.gutter) * view.ratio);
+    const to = Math.min(strip.width, Math.round((right - view.gutter) * view.ratio));
+    pixels.fill(colour, line * strip.width + from, line * strip.width + to);
+    stripRows[line] = true;
+  }
+
+  // `line` is that of the strip.
+  function drawSlices(lane, y, range, { snap, timeAt }, line) {
     const pixel = 1 / view.ratio;
+    let i = upperBound(slices.to, range.from, lane.first, lane.last);
     while (i < lane.last && slices.from[i] < range.to) {
       const left = Math.max(view.gutter, snap(slices.from[i]));
       const right = Math.min(view.width, snap(slices.to[i]));
       if (right - left >= pixel) {
-        flushBand();
-        drawWide(i, left, right, y);
+        if (right - left < HATCHED && slices.kind[i] !== READY) {
+          fillStrip(line, left, right, mergedColour(i, i + 1, slices.to[i] - slices.from[i]));
+        } else drawWide(i, left, right, y);
         i++;
         continue;
       }
-      const end = view.x.invert(left + pixel / 2);
+      const end = timeAt(left + pixel / 2);
       let j = Math.max(i + 1, lowerBound(slices.from, end, i, lane.last));
       if (j > i + 1 && snap(slices.to[j - 1]) - snap(slices.from[j - 1]) >= pixel) j--;
       if (j > i + 1) merged = true;
-      addToBand(mergedColour(i, j, slices.to[j - 1] - slices.from[i]), left, left + pixel, y);
+      fillStrip(line, left, left + pixel, mergedColour(i, j, slices.to[j - 1] - slices.from[i]));
       i = j;
     }
-    flushBand();
   }
 
   // ---- Marks ----
@@ -164,30 +189,38 @@ function makePainter(model, view, canvas, counterCanvas, axisElement) {
     }
   }
 
-  function drawRow(row, range, snap) {
-    const lane = view.rows[row], y = view.top(row, scrollTop);
-    if (view.sought !== "" && lane.matches) {
-      pen.fillStyle = theme.match;
-      pen.fillRect(0, y, view.gutter, ROW);
-    }
+  // ---- Rows ----
+
+  const MARGIN = (ROW - BAR) / 2, DIMMED = 0.3;
+  const isDimmed = (lane) => view.sought !== "" && !lane.matches;
+
+  function drawBack(row) {
     pen.fillStyle = theme.faint;
-    pen.fillRect(0, y + ROW - 1, view.width, 1);
-    const dimmed = view.sought !== "" && !lane.matches;
-    pen.globalAlpha = dimmed ? 0.3 : 1;
-    drawSlices(lane, y + (ROW - BAR) / 2, range, snap);
-    drawMarks(lane, y + (ROW - BAR) / 2, range);
+    pen.fillRect(0, view.top(row, scrollTop) + ROW - 1, view.width, 1);
+  }
+
+  function drawFront(row, range) {
+    const lane = view.rows[row], y = view.top(row, scrollTop), dimmed = isDimmed(lane);
+    pen.globalAlpha = dimmed ? DIMMED : 1;
+    drawMarks(lane, y + MARGIN, range);
     pen.globalAlpha = dimmed ? 0.6 : 1;
-    pen.fillStyle = view.sought !== "" && lane.matches ? theme.match : theme.panel;
+    pen.fillStyle = view.sought !== "" && !dimmed ? theme.match : theme.panel;
     pen.fillRect(0, y, view.gutter - 1, ROW - 1);
     drawLabel(lane, y);
     pen.globalAlpha = 1;
   }
 
+  // The scale, in whole pixels of the screen, for what is asked a hundred thousand times a frame.
+  function exactScale({ from, to }) {
+    const { ratio, gutter, width } = view, factor = (width - gutter) / (to - from);
+    return {
+      snap: (time) => Math.round((gutter + (time - from) * factor) * ratio) / ratio,
+      timeAt: (x) => from + (x - gutter) / factor,
+    };
+  }
+
   function drawLanes() {
-    const range = view.range(), { ratio, x } = view;
-    const [from] = x.domain(), [left, right] = x.range();
-    const factor = (right - left) / (range.to - range.from);
-    const snap = (time) => Math.round((left + (time - from) * factor) * ratio) / ratio;
+    const range = view.range(), scale = exactScale(range), { ratio } = view;
     pen.setTransform(ratio, 0, 0, ratio, 0, 0);
     pen.fillStyle = theme.back;
     pen.fillRect(0, 0, view.width, view.height);
@@ -198,7 +231,16 @@ function makePainter(model, view, canvas, counterCanvas, axisElement) {
     drawGrid();
     const firstRow = Math.max(0, Math.floor(scrollTop / ROW));
     const lastRow = Math.min(view.rows.length, Math.ceil((scrollTop + view.height) / ROW));
-    for (let row = firstRow; row < lastRow; row++) drawRow(row, range, snap);
+    const each = (draw) => { for (let row = firstRow; row < lastRow; row++) draw(row); };
+    clearStrip(Math.max(1, lastRow - firstRow));
+    each(drawBack);
+    each((row) => {
+      const lane = view.rows[row];
+      pen.globalAlpha = isDimmed(lane) ? DIMMED : 1;
+      drawSlices(lane, view.top(row, scrollTop) + MARGIN, range, scale, row - firstRow);
+    });
+    drawStrip(firstRow);
+    each((row) => drawFront(row, range));
     pen.fillStyle = theme.line;
     pen.fillRect(view.gutter - 1, 0, 1, view.height);
   }

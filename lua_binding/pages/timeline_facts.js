@@ -63,7 +63,7 @@ function makeFacts(model, overlay) {
     const line = texts[slices.line[slice]];
     return [element("div", "what", `${nameOf(lane)} ${what(slice)}`), list([
       ["for", units.duration(slices.to[slice] - slices.from[slice])],
-      ["from", units.time(slices.from[slice], 0.001)],
+      ["from", units.moment(slices.from[slice])],
       ["at", placeOrNone(line)],
       ["woken by", of.length > 0 ? laneName(of[0].fromLane) : ""],
       ["wakes", woke(by)],
@@ -99,12 +99,30 @@ function makeFacts(model, overlay) {
     ])];
   }
 
+  const DID = { spawn: "spawns", kill: "kills", link: "links to", end: "ends" };
+
+  function ofMarks({ lane, firstMark, lastMark }) {
+    if (!(lastMark > firstMark)) return [];
+    const rows = [], MOST = 5;
+    for (let i = firstMark; i < lastMark && rows.length < MOST; i++) {
+      const { marks } = model, kind = MARKS[marks.kind[i]], target = model.byTid.get(marks.target[i]);
+      const about = document.createDocumentFragment();
+      about.append(kind === "end" ? `with ${shown(texts[marks.how[i]]) || "a value"}`
+        : target ? nameOf(target) : `greenlet ${marks.target[i]}`, " ", place(texts[marks.line[i]]));
+      rows.push([DID[kind], about]);
+    }
+    if (lastMark - firstMark > MOST) rows.push(["", `and ${units.count(lastMark - firstMark - MOST)} more`]);
+    return [element("div", "what", `${nameOf(lane)}, ${units.moment(model.marks.at[firstMark])}`),
+      list(rows)];
+  }
+
   return {
     // Of what overlay.at() has found.
     of(found) {
       if (!found) return [];
-      if (found.slice < 0) return ofLane(found.lane);
-      return found.count > 1 ? ofSome(found) : ofSlice(found.slice);
+      if (found.label) return ofLane(found.lane);
+      const ofIt = found.slice < 0 ? [] : found.count > 1 ? ofSome(found) : ofSlice(found.slice);
+      return [...ofMarks(found), ...ofIt];
     },
     ofSlice, ofLane, element,
   };

@@ -13,12 +13,23 @@ function makeOverlay(model, view, canvas) {
     return view.rows[Math.floor((y + scrollTop) / ROW)] || null;
   }
 
-  // `{lane, slice, count}`: one slice, or the first of `count` that share the pixel.
+  // `{lane, slice, count, firstMark, lastMark}`: one slice, or the first of `count` that share the
+  // pixel; the marks that are near.
   function at(x, y) {
     const lane = y >= 0 && y < view.height ? laneAt(y) : null;
     if (!lane) return null;
     if (x < view.gutter) return { lane, slice: -1, count: 0, label: true };
     const time = view.x.invert(x), near = view.x.invert(x + NEAR) - time;
+    return Object.assign(sliceAt(lane, time, near), marksAt(lane, time, 2 * near));
+  }
+
+  function marksAt(lane, time, near) {
+    const { at } = model.marks, { firstMark, lastMark } = lane;
+    return { firstMark: lowerBound(at, time - near, firstMark, lastMark),
+      lastMark: upperBound(at, time + near, firstMark, lastMark) };
+  }
+
+  function sliceAt(lane, time, near) {
     let i = upperBound(slices.to, time, lane.first, lane.last);
     if (!(i < lane.last && slices.from[i] <= time)) i = nearest(lane, i, time, near);
     if (i < 0) return { lane, slice: -1, count: 0 };

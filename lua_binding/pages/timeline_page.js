@@ -117,16 +117,32 @@ function makePage(model) {
 
   // ---- The pointer ----
 
+  // When that is, and how many lived then.
+  function showMoment(pointer) {
+    const label = element("moment"), { counters } = model;
+    label.hidden = !pointer || pointer.x < view.gutter;
+    if (label.hidden) return;
+    const at = view.x.invert(pointer.x), { from, to } = view.range();
+    const i = upperBound(counters.at, at, 0, counters.length) - 1;
+    label.textContent = units.time(at, (to - from) / (view.width - view.gutter))
+      + (i < 0 ? "" : `: ${units.count(counters.living[i])} living, ${
+        units.count(counters.ready[i])} ready`);
+    label.style.left = `${Math.min(pointer.x + 1, view.width - label.offsetWidth)}px`;
+  }
+
   // It is at a place of the stage; {x, y} or null. Draws what is said of that.
   page.point = (pointer, leave) => {
     page.pointer = pointer;
+    showMoment(pointer);
     const found = pointer && !page.marked ? overlay.at(pointer.x, pointer.y) : null;
     const former = view.hovered;
     view.hovered = found;
     element("over").classList.toggle("label", Boolean(found && found.label));
-    if (!found || leave || (found.slice < 0 && !found.label)) { tip.hidden = true; return; }
-    if (tip.hidden || !former || former.slice !== found.slice || former.lane !== found.lane
-      || former.count !== found.count) {
+    const any = found && (found.label || found.slice >= 0 || found.lastMark > found.firstMark);
+    if (!any || leave) { tip.hidden = true; return; }
+    const same = former && ["slice", "lane", "count", "label", "firstMark", "lastMark"]
+      .every((name) => former[name] === found[name]);
+    if (tip.hidden || !same) {
       tip.replaceChildren(...facts.of(found));
     }
     tip.hidden = false;
@@ -200,8 +216,9 @@ function makePage(model) {
       button("▸", "the slice after (.)", () => page.step(1)),
       button("zoom to it", "zoom to this slice (z)", page.zoomToSelected),
       button("who woke it", "select what woke the greenlet (w)", page.selectWaker)];
-    element("details").replaceChildren(...(slice >= 0 ? facts.ofSlice(slice) : facts.ofLane(lane)),
-      ...buttons);
+    element("details").replaceChildren(
+      ...(slice >= 0 ? [...facts.ofSlice(slice), ...buttons, facts.element("hr")] : []),
+      ...facts.ofLane(lane));
   }
 
   page.step = (by) => {

@@ -25,6 +25,13 @@ const units = (() => {
     return `${(microseconds / factor).toFixed(exact)} ${unit}`;
   }
 
+  // A moment, to the nanosecond.
+  function moment(microseconds) {
+    const [factor, unit] = step(microseconds);
+    const digits = { s: 9, ms: 6, "µs": 3, ns: 0 }[unit];
+    return `${Number((microseconds / factor).toFixed(digits))} ${unit}`;
+  }
+
   // What does not show, or makes other text show elsewhere, is written as in Lua.
   const HIDDEN = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g;
   const NAMES = { "\n": "\\n", "\t": "\\t", "\r": "\\r" };
@@ -43,5 +50,5 @@ const units = (() => {
       ? characters.slice(0, Math.max(0, most - 1)).join("") + "…" : text;
   }
 
-  return { count, duration, time, visible, shortened };
+  return { count, duration, time, moment, visible, shortened };
 })();
