@@ -47,7 +47,7 @@ function makeFacts(model, overlay) {
 
   // Who did it: the hub does what timers and descriptors ask for.
   function waker(tid) {
-    return tid === 0 ? "the hub: a timer, a descriptor, a callback" : nameOf(model.byTid.get(tid));
+    return tid === HUB ? "the hub: a timer, a descriptor, a callback" : nameOf(model.byTid.get(tid));
   }
 
   const laneName = (index) => waker(model.lanes[index].tid);
@@ -88,7 +88,7 @@ function makeFacts(model, overlay) {
     return [element("div", "what", nameOf(lane)), list([
       ["state", units.shortened(lane.state, 200)],
       ["runs", placeOrNone(lane.function)],
-      ["spawned by", lane.spawnerName && (lane.spawner === 0 ? "the hub" : lane.spawnerName)],
+      ["spawned by", lane.spawnerName && (lane.spawner === HUB ? "the hub" : lane.spawnerName)],
       ["at", placeOrNone(lane.spawned)],
       ["CPU", `${units.duration(lane.cpu)} in ${units.count(lane.runs)} runs`],
       ["ready", units.duration(lane.queued)],

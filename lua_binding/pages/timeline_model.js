@@ -3,6 +3,7 @@
 const KINDS = ["run", "ready", "wait"];
 const RUN = 0, READY = 1, WAIT = 2;
 const MARKS = ["spawn", "kill", "link", "end"];
+const MAIN = 1, HUB = 2; // their tids
 
 // The first index from `low` on, below `high`, whose value is at least `value`.
 function lowerBound(values, value, low, high) {
@@ -100,7 +101,7 @@ const buildModel = (() => {
 
   // ---- Lanes ----
 
-  const USUAL = { 0: "hub", 1: "main" };
+  const USUAL = { [MAIN]: "main", [HUB]: "hub" };
 
   function makeLane(tid) {
     return { tid, name: USUAL[tid] || `greenlet ${tid}`, function: "", spawner: null, spawned: "",
@@ -130,11 +131,12 @@ const buildModel = (() => {
   // The hub is first, then main with all below it; what the hub spawned, or nobody who is
   // known, comes last: so the two are always on top.
   function inTreeOrder(byTid) {
-    const all = Array.from(byTid.values()).sort((a, b) => a.tid - b.tid);
+    const rank = ({ tid }) => (tid === HUB ? 0 : tid === MAIN ? 1 : 2);
+    const all = Array.from(byTid.values()).sort((a, b) => rank(a) - rank(b) || a.tid - b.tid);
     const roots = [];
     for (const lane of all) {
       const parent = byTid.get(lane.spawner);
-      if (!parent || parent.tid === 0 || lane.tid <= 1 || parent === lane) roots.push(lane);
+      if (!parent || parent.tid === HUB || rank(lane) < 2 || parent === lane) roots.push(lane);
       else parent.children.push(lane);
     }
     const order = [], placed = new Set();

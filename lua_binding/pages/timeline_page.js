@@ -17,8 +17,7 @@ function makePage(model) {
     const top = scroll.scrollTop;
     const merged = painter.draw(top);
     overlay.draw(top, page.pointer, page.marked);
-    element("merged").textContent = merged
-      ? "zoom in: slices narrower than a pixel are drawn together" : "";
+    element("merged").hidden = !merged;
     return performance.now() - began;
   }
 
@@ -73,10 +72,8 @@ function makePage(model) {
     const MOST = 16, hidden = items.length - MOST;
     const marks = facts.element("span", "", "▼ spawn  ✕ kill  ● link  ❘ end (red: by an error)");
     marks.style.whiteSpace = "pre";
-    const merged = element("merged") || facts.element("p");
-    merged.id = "merged";
     legend.replaceChildren(...items.slice(0, MOST).map(([name, paint]) => swatch(name, paint)),
-      ...(hidden > 0 ? [facts.element("span", "", `and ${hidden} more`)] : []), marks, merged);
+      ...(hidden > 0 ? [facts.element("span", "", `and ${hidden} more`)] : []), marks);
   }
 
   function swatch(name, paint) {

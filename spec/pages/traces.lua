@@ -4,6 +4,8 @@ local json = require "cjson"
 
 local traces = {}
 
+local HUB = 2 -- main is 1, the others follow
+
 local trace = {}
 trace.__index = trace
 
@@ -55,7 +57,7 @@ function trace:mark(tid, at, kind, args)
 end
 
 function trace:count(at, living, ready)
-  return self:add { ph = "C", tid = 0, ts = at, name = "greenlets",
+  return self:add { ph = "C", tid = HUB, ts = at, name = "greenlets",
     args = { living = living, ready = ready } }
 end
 
@@ -93,9 +95,7 @@ local function simulate(self, greenlets, slices)
     return seed // 65536 % n + 1
   end
   local now, made, living = 5, 0, {}
-  local wakes = {} -- when each greenlet is to run again
-  for tid = 2, greenlets + 1 do
-    wakes[tid] = now + random(200)
+  for tid = 3, greenlets + 2 do
     living[#living + 1] = tid
     self:mark(tid % 7 == 0 and tid - 1 or 1, now, "spawn", { target = tid, line = "script.lua:20" })
     now = now + 0.5
@@ -109,7 +109,7 @@ local function simulate(self, greenlets, slices)
         local woken = math.max(since, math.min(now, since + reason.long))
         self:wait(tid, since, woken, reason[1], reason[2], "script.lua:12")
         self:ready(tid, woken, now)
-        self:wake(reason[1] == "sleep" and 0 or reason.by, woken, tid, now)
+        self:wake(reason[1] == "sleep" and HUB or reason.by, woken, tid, now)
         made = made + 2
       end
       local long = random(60) / 10
@@ -121,8 +121,8 @@ local function simulate(self, greenlets, slices)
       if made >= slices then break end
     end
     local idle = random(100)
-    self:wait(0, now, now + idle, "poll")
-    self:run(0, now + idle, now + idle + 2)
+    self:wait(HUB, now, now + idle, "poll")
+    self:run(HUB, now + idle, now + idle + 2)
     now = now + idle + 2
     self:count(now, #living, random(#living // 3 + 1))
     made = made + 2
@@ -135,8 +135,8 @@ end
 --- A trace of so many greenlets and (about) slices.
 function traces.busy(greenlets, slices)
   local self = traces.new()
-  self:greenlet(0, "hub"):greenlet(1, "main", { ["function"] = "script.lua:0" })
-  for tid = 2, greenlets + 1 do
+  self:greenlet(HUB, "hub"):greenlet(1, "main", { ["function"] = "script.lua:0" })
+  for tid = 3, greenlets + 2 do
     self:greenlet(tid, (tid % 7 == 0 and "helper %d" or "worker %d"):format(tid),
       { ["function"] = "script.lua:10", spawner = tid % 7 ~= 0 and tid > 7 and tid - tid % 7 or 1, spawned = "script.lua:20" })
   end
@@ -144,7 +144,7 @@ function traces.busy(greenlets, slices)
   self.other.sources["script.lua:10"] = "local function worker()"
   self.other.sources["script.lua:20"] = "  greenlet.spawn(worker)"
   local now = simulate(self, greenlets, slices)
-  for tid = 2, greenlets + 1, 5 do
+  for tid = 3, greenlets + 2, 5 do
     self:mark(tid, now, "end", { how = tid % 3 == 0 and "error" or tid % 3 == 1 and "killed" or "value" })
     self:mark(1, now - 100, "kill", { target = tid })
   end
