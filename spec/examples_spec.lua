@@ -981,6 +981,80 @@ describe_example("hedged.lua", function(example)
   it_refuses(example, "", "x", "1 x", "-1", "--patience", "--patience x 1", "--patience -1 1")
 end)
 
+-- ---- Five situations, and what becomes of each when it is mended ----
+
+describe_example("starving.lua", function(example)
+  local answered = "%d of 15 requests were answered before their statistics were done\n"
+
+  it("answers none while somebody computes", function()
+    assert.same({ answered:format(0), "", 0 }, { example() })
+  end)
+
+  it("answers all meanwhile with --fixed", function()
+    assert.same({ answered:format(15), "", 0 }, { example("--fixed") })
+  end)
+
+  it_refuses(example, "--fix", "--fixed 1")
+end)
+
+describe_example("convoy.lua", function(example)
+  it("sends one line at a time", function()
+    assert.same({ "15 lines were sent, at most 1 at a time\n", "", 0 }, { example() })
+  end)
+
+  it("sends as many as there are workers with --fixed", function()
+    assert.same({ "15 lines were sent, at most 5 at a time\n", "", 0 }, { example("--fixed") })
+  end)
+
+  it_refuses(example, "--fix", "--fixed 1")
+end)
+
+describe_example("slow_consumer.lua", function(example)
+  it("has a queue that is mostly full", function()
+    local out, err, status = example()
+    local full = tonumber(out:match("^18 lines, 1 writers; (%d+) times the queue was full\n$"))
+    assert.is_true(full >= 9, out)
+    assert.same({ "", 0 }, { err, status })
+  end)
+
+  it("writes all with --fixed", function()
+    local out, err, status = example("--fixed")
+    assert.matches("^18 lines, 4 writers; %d+ times the queue was full\n$", out)
+    assert.same({ "", 0 }, { err, status })
+  end)
+
+  it_refuses(example, "--fix", "--fixed 1")
+end)
+
+describe_example("herd.lua", function(example)
+  it("has all look for each job", function()
+    assert.same({ "4 jobs were done, 32 times somebody looked for one\n", "", 0 }, { example() })
+  end)
+
+  it("has one look for each job with --fixed", function()
+    assert.same({ "4 jobs were done, 4 times somebody looked for one\n", "", 0 },
+      { example("--fixed") })
+  end)
+
+  it_refuses(example, "--fix", "--fixed 1")
+end)
+
+describe_example("deadlock.lua", function(example)
+  it("ends with the report of a deadlock", function()
+    local out, err, status = example()
+    assert.same({ "", 3 }, { out, status })
+    assert_contains(err, "warning: deadlock: 2 greenlets wait for each other, while others run\n")
+    assert_contains(err, '\ncycle: "copier" -> "fax" -> "copier"\n')
+    assert_contains(err, '   holds lock "scanner" (scripts/examples/deadlock.lua:')
+  end)
+
+  it("comes to its end with --fixed", function()
+    assert.same({ "copier, fax and clerk are done\n", "", 0 }, { example("--fixed") })
+  end)
+
+  it_refuses(example, "--fix", "--fixed 1")
+end)
+
 describe("scripts/examples", function()
   local names = lines_of((shell("cd " .. EXAMPLES .. " && ls *.lua")))
 
