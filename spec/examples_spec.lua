@@ -981,6 +981,30 @@ describe_example("hedged.lua", function(example)
   it_refuses(example, "", "x", "1 x", "-1", "--patience", "--patience x 1", "--patience -1 1")
 end)
 
+describe_example("crawler.lua", function(example)
+  -- By going through all pages, one after the other.
+  local function expected(pages)
+    local links, linked, most = 0, {}, 1
+    for page = 1, pages do linked[page] = 0 end
+    for page = 1, pages do
+      for _, target in ipairs { 2 * page, 2 * page + 1, page // 3 } do
+        if linked[target] then links, linked[target] = links + 1, linked[target] + 1 end
+      end
+    end
+    for page = 2, pages do if linked[page] > linked[most] then most = page end end
+    return ("%d pages, %d links; page %d is linked to most: by %d pages\n"):format(pages, links, most,
+      linked[most])
+  end
+
+  for arguments, pages in pairs { [""] = 24, ["1"] = 1, ["7 1"] = 7, ["50 20"] = 50, ["2 1000"] = 2 } do
+    it("finds all pages and links with arguments " .. arguments, function()
+      assert.same({ expected(pages), "", 0 }, { example(arguments) })
+    end)
+  end
+
+  it_refuses(example, "0", "x", "1001", "5 0", "5 1 1")
+end)
+
 -- ---- Five situations, and what becomes of each when it is mended ----
 
 describe_example("starving.lua", function(example)
