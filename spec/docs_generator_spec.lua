@@ -157,6 +157,7 @@ describe("scripts/docs", function()
     local text = plain.text(("word "):rep(100) .. "\n\n- " .. ("[item](x.md) "):rep(60))
     for line in text:gmatch("[^\n]+") do assert.is_true(#line <= 79) end
     assert.is_nil(text:find("x.md", 1, true))
+    assert.equal("[Two lanes.]\n\nSee b (c).", plain.text("![Two lanes.](p.png)\n\nSee [b](b.md) (c)."))
     assert.matches("\n%- item item.*\n  item", text)
   end)
 

@@ -128,9 +128,9 @@ function blocks.parse(text)
   return list
 end
 
---- Text without the targets of its links.
+--- Text without the targets of its links. Of a picture, what it shows, in brackets.
 function blocks.unlink(text)
-  return (text:gsub("%[([^%]]-)%]%([^)]*%)", "%1"))
+  return (text:gsub("!(%[[^%]]-%])%([^)]*%)", "%1"):gsub("%[([^%]]-)%]%([^)]*%)", "%1"))
 end
 
 return blocks
