@@ -353,6 +353,8 @@ static void follow_poll(struct writer *writer, bool begins) {
 
 static void follow(struct writer *writer, const struct record *record) {
   struct lane *lane;
+  if (record->at - writer->now >= COUNTER_NANOSECONDS) /* what they were meanwhile */
+    put_counters(writer);
   writer->now = record->at;
   switch ((enum record_kind)record->kind) {
     case RECORD_SWITCH: follow_switch(writer, record); break;
