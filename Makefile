@@ -433,6 +433,11 @@ coverage: deps ## which lines of core the C tests run
 docs: ## write docs/manual and docs/greenlua.1 from the docstrings
 	$(LUA) scripts/docs/generate.lua manual .
 
+# What runs at the moment shows in them: each time they are a little different.
+.PHONY: pictures
+pictures: $(BUILD)/packages-browser all ## make the pictures of timelines in docs/pictures (NAMES=herd: that one)
+	$(LUA) scripts/pages/pictures.lua $(BUILD)/greenlua $(NAMES)
+
 .PHONY: peers
 peers: ## run the manual's programs in other languages, as far as these are installed
 	$(LUA) spec/peers.lua
@@ -487,12 +492,13 @@ GDB_DIR = $(DESTDIR)$(PREFIX)/share/greenlua
 .PHONY: install
 install: all ## install below $(PREFIX), or $(DESTDIR)$(PREFIX)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/lua/5.4 $(DOC_DIR)/manual \
-	  $(MAN_DIR) $(GDB_DIR)
+	  $(DOC_DIR)/pictures $(MAN_DIR) $(GDB_DIR)
 	install -m 755 $(BUILD)/greenlua $(DESTDIR)$(PREFIX)/bin/greenlua
 	install -m 644 $(BUILD)/greenlet.so $(DESTDIR)$(PREFIX)/lib/lua/5.4/greenlet.so
 	install -m 644 scripts/gdb/greenlua-gdb.py $(GDB_DIR)
 	install -m 644 README.md LICENSE $(wildcard docs/*.md docs/*.svg) $(DOC_DIR)
 	install -m 644 $(wildcard docs/manual/*.md) $(DOC_DIR)/manual
+	install -m 644 $(wildcard docs/pictures/*.png) $(DOC_DIR)/pictures
 	install -m 644 docs/greenlua.1 $(MAN_DIR)
 
 .PHONY: uninstall
