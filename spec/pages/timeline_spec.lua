@@ -462,16 +462,21 @@ describe("the page of a timeline", function()
     assert.is_true(counts.events > 100000 and counts.lanes == 202)
     local sum = b:script("return timeline.lanes().reduce((sum, lane) => sum + lane.slices, 0)")
     assert.equal(counts.slices, sum)
-    local times = b:script([[
-      const {from, to} = timeline.extent(), times = [];
-      for (let step = 0; step < 100; step++) {
-        const half = (to - from) / 2 / 1.1 ** step, middle = from + (to - from) * 0.6;
+    -- A frame each time that the browser wants one.
+    b:script([[
+      const {from, to} = timeline.extent(), times = window.times = [];
+      const step = () => {
+        const half = (to - from) / 2 / 1.1 ** times.length, middle = from + (to - from) * 0.6;
         timeline.zoom(middle - half, middle + half);
         times.push(timeline.frame());
-      }
-      return times.sort((a, b) => a - b)]])
+        if (times.length < 100) requestAnimationFrame(step);
+      };
+      requestAnimationFrame(step)]])
+    b:wait_for("times.length === 100")
+    local times = b:script("return times.sort((a, b) => a - b)")
     if os.getenv("SPEC_FIGURES") then
-      print(("a frame of 100,000 events: %.1f ms, at most %.1f ms"):format(times[50], times[100]))
+      print(("a frame of 100,000 events: %.1f ms, 95 of 100 at most %.1f ms, all %.1f ms"):format(
+        times[50], times[95], times[100]))
     end
     assert.equal(100, #times)
   end)
