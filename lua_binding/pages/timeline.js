@@ -20,8 +20,8 @@ function makeScriptable(page) {
   }
 
   const aboutSlice = (i) => (i < 0 ? null : { tid: model.lanes[slices.lane[i]].tid,
-    kind: KINDS[slices.kind[i]], from: slices.from[i], to: slices.to[i], name: texts[slices.name[i]],
-    reason: texts[slices.reason[i]], line: texts[slices.line[i]] });
+    kind: KINDS[slices.kind[i]], from: slices.from[i], to: slices.to[i],
+    name: texts[slices.name[i]], reason: texts[slices.reason[i]], line: texts[slices.line[i]] });
 
   const aboutLane = (lane) => ({ tid: lane.tid, name: lane.name, function: lane.function,
     spawner: lane.spawner, spawned: lane.spawned, depth: lane.depth, state: lane.state,
@@ -61,7 +61,8 @@ function makeScriptable(page) {
       if (tid === null || tid === undefined) page.select(-1);
       else page.select(at === undefined ? -1 : page.sliceOf(laneOf(tid), at), laneOf(tid));
     },
-    selected: () => (view.marked ? { tid: view.marked.tid, slice: aboutSlice(view.selected) } : null),
+    selected: () => (view.marked
+      ? { tid: view.marked.tid, slice: aboutSlice(view.selected) } : null),
     // What is at a place: {tid, slice, count: slices that share the pixel}, or null. And where a
     // moment of a greenlet is; null if its row is not on the screen.
     at(x, y) {

@@ -27,7 +27,10 @@ const colours = (() => {
     pen.strokeStyle = colour;
     pen.lineWidth = 1.2 * ratio;
     pen.beginPath();
-    const line = (x1, y1, x2, y2) => { pen.moveTo(x1 * size, y1 * size); pen.lineTo(x2 * size, y2 * size); };
+    const line = (x1, y1, x2, y2) => {
+      pen.moveTo(x1 * size, y1 * size);
+      pen.lineTo(x2 * size, y2 * size);
+    };
     if (turn === 0) { line(-0.5, 0.5, 0.5, -0.5); line(0, 1, 1, 0); line(0.5, 1.5, 1.5, 0.5); }
     else if (turn === 1) { line(-0.5, 0.5, 0.5, 1.5); line(0, 0, 1, 1); line(0.5, -0.5, 1.5, 0.5); }
     else if (turn === 2) line(0, 0.5, 1, 0.5);

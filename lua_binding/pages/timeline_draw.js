@@ -1,12 +1,8 @@
-// Draws lanes, the axis and the graph of how many live. What a frame costs depends on how many
-// pixels there are, not on how long the trace is: slices that share a pixel are passed over by
-// binary search, and drawn as one.
-function makePainter(model, view, canvas, counterCanvas, axisElement) {
+// Draws lanes. What a frame costs depends on how many pixels there are, not on how long the trace
+// is: slices that share a pixel are passed over by binary search, and drawn as one.
+function makePainter(model, view, canvas, times) {
   const { slices, marks } = model;
   const pen = canvas.getContext("2d", { alpha: false });
-  const counterPen = counterCanvas.getContext("2d", { alpha: false });
-  const axis = d3.svg.axis().scale(view.x).orient("bottom").tickSize(22);
-  const axisSelection = d3.select(axisElement);
   let scrollTop = 0, merged = false, theme = colours.theme;
 
   // ---- Slices ----
@@ -124,13 +120,18 @@ function makePainter(model, view, canvas, counterCanvas, axisElement) {
 
   // ---- Marks ----
 
+  // Corners by their distances from a place: x, y, x, y...
+  function polygon(x, y, corners) {
+    pen.moveTo(x + corners[0], y + corners[1]);
+    for (let i = 2; i < corners.length; i += 2) pen.lineTo(x + corners[i], y + corners[i + 1]);
+    pen.closePath();
+  }
+
   const SHAPES = {
-    spawn(x, y) { pen.moveTo(x, y + BAR + 2); pen.lineTo(x + 3, y + BAR - 3); pen.lineTo(x - 3, y + BAR - 3); },
+    spawn(x, y) { polygon(x, y + BAR, [0, 2, 3, -3, -3, -3]); },
     kill(x, y) {
-      pen.moveTo(x - 3, y + 2); pen.lineTo(x - 1, y); pen.lineTo(x, y + 1); pen.lineTo(x + 1, y);
-      pen.lineTo(x + 3, y + 2); pen.lineTo(x + 2, y + 3); pen.lineTo(x + 3, y + 4);
-      pen.lineTo(x + 1, y + 6); pen.lineTo(x, y + 5); pen.lineTo(x - 1, y + 6);
-      pen.lineTo(x - 3, y + 4); pen.lineTo(x - 2, y + 3);
+      polygon(x, y + 3, [-3, -1, -1, -3, 0, -2, 1, -3, 3, -1, 2, 0, 3, 1, 1, 3, 0, 2, -1, 3, -3, 1,
+        -2, 0]);
     },
     link(x, y) { pen.moveTo(x + 2.5, y); pen.arc(x, y, 2.5, 0, 2 * Math.PI); },
     end(x, y) { pen.rect(x - 1, y - 2, 2, BAR + 4); },
@@ -173,8 +174,7 @@ function makePainter(model, view, canvas, counterCanvas, axisElement) {
       pen.fillStyle = theme.dim;
       pen.beginPath();
       const middle = y + ROW / 2;
-      if (lane.collapsed) { pen.moveTo(x, middle - 4); pen.lineTo(x + 5, middle); pen.lineTo(x, middle + 4); }
-      else { pen.moveTo(x - 1, middle - 2); pen.lineTo(x + 7, middle - 2); pen.lineTo(x + 3, middle + 3); }
+      polygon(x, middle, lane.collapsed ? [0, -4, 5, 0, 0, 4] : [-1, -2, 7, -2, 3, 3]);
       pen.fill();
     }
     const room = view.gutter - x - 16;
@@ -247,90 +247,14 @@ function makePainter(model, view, canvas, counterCanvas, axisElement) {
 
   function drawGrid() {
     pen.fillStyle = theme.faint;
-    for (const tick of view.x.ticks(tickCount())) pen.fillRect(Math.round(view.x(tick)), 0, 1, view.height);
-  }
-
-  // ---- Time, and how many live ----
-
-  const tickCount = () => Math.max(2, Math.floor((view.width - view.gutter) / 110));
-
-  function drawAxis() {
-    const ticks = view.x.ticks(tickCount());
-    const distance = ticks.length > 1 ? ticks[1] - ticks[0] : 1;
-    axis.ticks(tickCount()).tickFormat((time) => units.time(time, distance));
-    axisSelection.call(axis);
-    axisSelection.selectAll("text").attr("y", 4).attr("dy", ".71em").attr("x", 4)
-      .style("text-anchor", "start");
-  }
-
-  const GRAPH = 40;
-
-  // The greatest value in each pixel: that many there were.
-  function heights(values, most) {
-    const { at, length } = model.counters, tops = [];
-    let i = Math.max(0, upperBound(at, view.range().from, 0, length) - 1);
-    for (let x = view.gutter; x < view.width; x++) {
-      const end = upperBound(at, view.x.invert(x + 1), i, length);
-      let top = i < length && at[i] <= view.x.invert(x + 1) ? values[i] : 0;
-      const step = Math.max(1, Math.floor((end - i) / 64)); // enough to see what a pixel can show
-      for (let k = i; k < end; k += step) top = Math.max(top, values[k]);
-      tops.push((top / most) * (GRAPH - 6));
-      i = Math.max(i, end - 1);
-    }
-    return tops;
-  }
-
-  function drawArea(tops, colour) {
-    counterPen.fillStyle = colour;
-    counterPen.beginPath();
-    counterPen.moveTo(view.gutter, GRAPH);
-    tops.forEach((top, k) => {
-      counterPen.lineTo(view.gutter + k, GRAPH - top);
-      counterPen.lineTo(view.gutter + k + 1, GRAPH - top);
-    });
-    counterPen.lineTo(view.width, GRAPH);
-    counterPen.fill();
-  }
-
-  let most = 0;
-  for (const value of model.counters.living) if (value > most) most = value;
-  for (const value of model.counters.ready) if (value > most) most = value;
-
-  function drawCounters() {
-    if (model.counters.length === 0) return;
-    const { ratio } = view;
-    counterPen.setTransform(ratio, 0, 0, ratio, 0, 0);
-    counterPen.fillStyle = theme.back;
-    counterPen.fillRect(0, 0, view.width, GRAPH);
-    drawArea(heights(model.counters.living, most || 1), theme["ready"]);
-    drawArea(heights(model.counters.ready, most || 1), theme["ready-line"]);
-    counterPen.fillStyle = theme.panel;
-    counterPen.fillRect(0, 0, view.gutter - 1, GRAPH);
-    counterPen.font = `11px ${colours.fonts.sans}`;
-    const label = (text, colour, y) => {
-      counterPen.fillStyle = colour;
-      counterPen.fillRect(8, y - 8, 9, 9);
-      counterPen.fillStyle = theme.dim;
-      counterPen.fillText(text, 22, y);
-    };
-    label(`living, at most ${units.count(most)}`, theme.ready, 16);
-    label("ready, waiting for their turn", theme["ready-line"], 31);
-    counterPen.fillStyle = theme.line;
-    counterPen.fillRect(view.gutter - 1, 0, 1, GRAPH);
-  }
-
-  function size(element, height) {
-    element.width = Math.round(view.width * view.ratio);
-    element.height = Math.round(height * view.ratio);
-    element.style.width = `${view.width}px`;
-    element.style.height = `${height}px`;
+    for (const x of times.ticks()) pen.fillRect(x, 0, 1, view.height);
   }
 
   return {
-    pen, GRAPH,
+    pen,
     resize() {
-      size(canvas, view.height);
-      size(counterCanvas, GRAPH);
+      times.size(canvas, view.height);
+      times.resize();
     },
     // Returns whether slices were too narrow to be seen by themselves.
     draw(top) {
@@ -338,8 +262,7 @@ function makePainter(model, view, canvas, counterCanvas, axisElement) {
       merged = false;
       theme = colours.theme;
       drawLanes();
-      drawAxis();
-      drawCounters();
+      times.draw();
       return merged;
     },
   };

@@ -42,12 +42,14 @@ function makeFacts(model, overlay) {
   function what(slice) {
     const kind = slices.kind[slice];
     if (kind === RUN) return "runs";
-    return kind === READY ? "is ready, waiting for its turn" : `waits: ${shown(texts[slices.name[slice]])}`;
+    return kind === READY ? "is ready, waiting for its turn"
+      : `waits: ${shown(texts[slices.name[slice]])}`;
   }
 
   // Who did it: the hub does what timers and descriptors ask for.
   function waker(tid) {
-    return tid === HUB ? "the hub: a timer, a descriptor, a callback" : nameOf(model.byTid.get(tid));
+    return tid === HUB ? "the hub: a timer, a descriptor, a callback"
+      : nameOf(model.byTid.get(tid));
   }
 
   const laneName = (index) => waker(model.lanes[index].tid);
@@ -76,7 +78,8 @@ function makeFacts(model, overlay) {
     for (let i = first; i < end && i < first + 100000; i++) {
       if (slices.kind[i] === WAIT) waited += slices.to[i] - slices.from[i];
     }
-    return [element("div", "what", `${nameOf(lane)}: ${units.count(count)} slices in this pixel`), list([
+    const what = `${nameOf(lane)}: ${units.count(count)} slices in this pixel`;
+    return [element("div", "what", what), list([
       ["running", units.duration(slices.ran[end] - slices.ran[first])],
       ["ready", units.duration(slices.queued[end] - slices.queued[first])],
       ["waiting", units.duration(waited)],
@@ -101,17 +104,21 @@ function makeFacts(model, overlay) {
 
   const DID = { spawn: "spawns", kill: "kills", link: "links to", end: "ends" };
 
+  // What was done, to whom, and where.
+  function ofMark(i) {
+    const { marks } = model, kind = MARKS[marks.kind[i]];
+    const target = model.byTid.get(marks.target[i]), about = document.createDocumentFragment();
+    const whom = target ? nameOf(target) : `greenlet ${marks.target[i]}`;
+    about.append(kind === "end" ? `with ${shown(texts[marks.how[i]]) || "a value"}` : whom, " ",
+      place(texts[marks.line[i]]));
+    return [DID[kind], about];
+  }
+
   function ofMarks({ lane, firstMark, lastMark }) {
     if (!(lastMark > firstMark)) return [];
-    const rows = [], MOST = 5;
-    for (let i = firstMark; i < lastMark && rows.length < MOST; i++) {
-      const { marks } = model, kind = MARKS[marks.kind[i]], target = model.byTid.get(marks.target[i]);
-      const about = document.createDocumentFragment();
-      about.append(kind === "end" ? `with ${shown(texts[marks.how[i]]) || "a value"}`
-        : target ? nameOf(target) : `greenlet ${marks.target[i]}`, " ", place(texts[marks.line[i]]));
-      rows.push([DID[kind], about]);
-    }
-    if (lastMark - firstMark > MOST) rows.push(["", `and ${units.count(lastMark - firstMark - MOST)} more`]);
+    const rows = [], MOST = 5, more = lastMark - firstMark - MOST;
+    for (let i = firstMark; i < lastMark && rows.length < MOST; i++) rows.push(ofMark(i));
+    if (more > 0) rows.push(["", `and ${units.count(more)} more`]);
     return [element("div", "what", `${nameOf(lane)}, ${units.moment(model.marks.at[firstMark])}`),
       list(rows)];
   }

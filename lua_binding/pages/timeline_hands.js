@@ -83,9 +83,10 @@ function attachHands(page) {
     if (dragged) return;
     const { x, y } = place(event), found = page.overlay.at(x, y);
     if (!found) return;
-    if (found.label && found.lane.children.length > 0) page.collapse(found.lane, !found.lane.collapsed);
+    const { lane } = found;
+    if (found.label && lane.children.length > 0) page.collapse(lane, !lane.collapsed);
     if (found.slice >= 0 && found.count > 1) page.scale(0.25, view.x.invert(x));
-    page.select(found.count === 1 ? found.slice : -1, found.lane);
+    page.select(found.count === 1 ? found.slice : -1, lane);
   });
   over.addEventListener("dblclick", (event) => {
     const { x, y } = place(event), found = page.overlay.at(x, y);
@@ -120,7 +121,8 @@ function attachHands(page) {
   const scrollBy = (rows) => { scroll.scrollTop += rows * ROW; };
   const screenful = () => Math.max(1, Math.floor(view.height / ROW) - 1);
   const KEYS = {
-    "+": () => page.scale(0.5), "=": () => page.scale(0.5), "-": () => page.scale(2), _: () => page.scale(2),
+    "+": () => page.scale(0.5), "=": () => page.scale(0.5),
+    "-": () => page.scale(2), _: () => page.scale(2),
     ArrowLeft: () => page.pan(-0.2), ArrowRight: () => page.pan(0.2),
     ArrowUp: () => scrollBy(-3), ArrowDown: () => scrollBy(3),
     PageUp: () => scrollBy(-screenful()), PageDown: () => scrollBy(screenful()),

@@ -1,6 +1,6 @@
 // What lies over the lanes and changes as the pointer moves: the slice that is meant, who woke it
 // and whom it woke, the moment. And what is at a place of the screen.
-function makeOverlay(model, view, canvas) {
+function makeOverlay(model, view, canvas, times) {
   const { slices, wakes } = model;
   const pen = canvas.getContext("2d");
   const MOST_ARROWS = 300;
@@ -62,15 +62,16 @@ function makeOverlay(model, view, canvas) {
   function wakesOf(slice) {
     if (slice < 0) return { of: [], by: [] };
     const lane = model.lanes[slices.lane[slice]], of = [], by = [];
+    const { firstWakeOf, lastWakeOf, firstWakeBy, lastWakeBy } = lane;
     const from = slices.from[slice], to = slices.to[slice], kind = slices.kind[slice];
     const slack = 0.002; // times are rounded
     if (kind === RUN) {
-      wakesIn(wakes.of, wakes.of.to, from - slack, from + slack, lane.firstWakeOf, lane.lastWakeOf, of);
-      wakesIn(wakes.by, wakes.by.from, from - slack, to + slack, lane.firstWakeBy, lane.lastWakeBy, by);
+      wakesIn(wakes.of, wakes.of.to, from - slack, from + slack, firstWakeOf, lastWakeOf, of);
+      wakesIn(wakes.by, wakes.by.from, from - slack, to + slack, firstWakeBy, lastWakeBy, by);
     } else { // the next wake of the greenlet
-      const i = lowerBound(wakes.of.to, to - slack, lane.firstWakeOf, lane.lastWakeOf);
+      const i = lowerBound(wakes.of.to, to - slack, firstWakeOf, lastWakeOf);
       const moment = kind === WAIT ? to : from;
-      if (i < lane.lastWakeOf && Math.abs(wakes.of.from[i] - moment) <= slack) {
+      if (i < lastWakeOf && Math.abs(wakes.of.from[i] - moment) <= slack) {
         wakesIn(wakes.of, wakes.of.to, wakes.of.to[i], wakes.of.to[i], i, i + 1, of);
       }
     }
@@ -141,12 +142,7 @@ function makeOverlay(model, view, canvas) {
   return {
     at, wakesOf,
     arrows: () => arrows,
-    resize() {
-      canvas.width = Math.round(view.width * view.ratio);
-      canvas.height = Math.round(view.height * view.ratio);
-      canvas.style.width = `${view.width}px`;
-      canvas.style.height = `${view.height}px`;
-    },
+    resize() { times.size(canvas, view.height); },
     // pointer: {x, y} or null; marked: a range of pixels or null.
     draw(top, pointer, marked) {
       scrollTop = top;

@@ -3,8 +3,9 @@ function makePage(model) {
   const element = (id) => document.getElementById(id);
   const scroll = element("scroll"), stage = element("stage"), tip = element("tip");
   const view = makeView(model);
-  const painter = makePainter(model, view, element("lanes"), element("counters"), element("axis"));
-  const overlay = makeOverlay(model, view, element("over"));
+  const times = makeTimes(model, view, element("counters"), element("axis"));
+  const painter = makePainter(model, view, element("lanes"), times);
+  const overlay = makeOverlay(model, view, element("over"), times);
   const facts = makeFacts(model, overlay);
   const page = { model, view, overlay, facts, element, stage, scroll, pointer: null, marked: null };
 
@@ -52,22 +53,25 @@ function makePage(model) {
 
   // The scroll bar is as long as there are rows.
   page.fit = () => {
-    element("spacer").style.height = `${Math.max(0, view.rows.length * ROW - scroll.clientHeight)}px`;
+    const height = view.rows.length * ROW - scroll.clientHeight;
+    element("spacer").style.height = `${Math.max(0, height)}px`;
   };
 
   // ---- What it says in words ----
 
   function drawLegend() {
     const legend = element("legend");
-    const items = [["running", (pen) => { pen.fillStyle = colours.theme.run; pen.fillRect(0, 0, 18, 11); }],
+    const fill = (pen, style, ...box) => { pen.fillStyle = style; pen.fillRect(...box); };
+    const items = [
+      ["running", (pen) => fill(pen, colours.theme.run, 0, 0, 18, 11)],
       ["ready", (pen) => {
-        pen.fillStyle = colours.theme["ready-line"]; pen.fillRect(0, 2, 18, 7);
-        pen.fillStyle = colours.theme.ready; pen.fillRect(1, 3, 16, 5);
-      }]];
+        fill(pen, colours.theme["ready-line"], 0, 2, 18, 7);
+        fill(pen, colours.theme.ready, 1, 3, 16, 5);
+      }],
+    ];
     for (const [reason, style] of colours.reasons) {
-      items.push([units.visible(model.texts[reason]).replace(/ (of|from|to)$/, ""), (pen) => {
-        pen.fillStyle = style.hatch; pen.fillRect(0, 0, 18, 11);
-      }]);
+      items.push([units.visible(model.texts[reason]).replace(/ (of|from|to)$/, ""),
+        (pen) => fill(pen, style.hatch, 0, 0, 18, 11)]);
     }
     const MOST = 16, hidden = items.length - MOST;
     const marks = facts.element("span", "", "▼ spawn  ✕ kill  ● link  ❘ end (red: by an error)");
@@ -100,7 +104,8 @@ function makePage(model) {
     element("summary").textContent = `${many(events, "event", "events")} of ${
       many(lanes.length, "greenlet", "greenlets")} in ${long}`
       + (cpu > 0 ? `, CPU ${units.duration(cpu)}` : "")
-      + (unknown > 0 ? `; ${many(unknown, "line says", "lines say")} what this page does not know` : "");
+      + (unknown > 0
+        ? `; ${many(unknown, "line says", "lines say")} what this page does not know` : "");
     const say = (id, text) => {
       element(id).textContent = text;
       element(id).hidden = !text;

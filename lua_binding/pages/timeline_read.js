@@ -18,8 +18,8 @@ const readTrace = (() => {
   function incomplete(text, error) {
     const { events, other } = fromLines(text);
     const part = events.length > 0
-      ? "The trace in this file is not whole: it ends in the middle, as when the program was killed "
-        + `while it wrote. This is what comes before, ${units.count(events.length)} lines.`
+      ? "The trace in this file is not whole: it ends in the middle, as when the program was "
+        + `killed while it wrote. This is what comes before, ${units.count(events.length)} lines.`
       : "There is no trace in this file that can be read; it may have been cut off.";
     return { events, other, problem: `${part} (${error.message})` };
   }

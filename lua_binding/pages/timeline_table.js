@@ -4,14 +4,15 @@ function makeTable(model, view, container, facts, onRow) {
   const time = (value) => (value > 0 ? units.duration(value) : "");
   const number = (value) => (value > 0 ? units.count(value) : "");
   // Pixels: of a time all is to be read, its unit more than all; texts share what is left.
+  const QUEUED = "time in which it waited for its turn", RUNS = "times that it was switched to";
   const COLUMNS = [
     { key: "label", title: "greenlet", of: (lane) => lane.label },
     { key: "state", title: "at the end", of: (lane) => lane.state },
     { key: "cpu", title: "CPU", width: 78, show: time, tip: "time in which it ran" },
-    { key: "queued", title: "ready", width: 78, show: time, tip: "time in which it waited for its turn" },
+    { key: "queued", title: "ready", width: 78, show: time, tip: QUEUED },
     { key: "waited", title: "waited", width: 78, show: time },
     { key: "waits", title: "waits", width: 66, show: number },
-    { key: "runs", title: "switches", width: 80, show: number, tip: "times that it was switched to" },
+    { key: "runs", title: "switches", width: 80, show: number, tip: RUNS },
     { key: "longest", title: "longest wait", width: 104, show: time },
     { key: "longestName", title: "for" },
     { key: "spawnerName", title: "spawner" },
@@ -85,11 +86,13 @@ function makeTable(model, view, container, facts, onRow) {
 
   function draw() {
     const top = Math.max(0, Math.floor(container.scrollTop / HEIGHT) - SPARE);
-    const end = Math.min(lanes.length, top + Math.ceil(container.clientHeight / HEIGHT) + 2 * SPARE);
+    const seen = Math.ceil(container.clientHeight / HEIGHT);
+    const end = Math.min(lanes.length, top + seen + 2 * SPARE);
     const now = `${top} ${end}`;
     if (now === drawn) return;
     drawn = now;
-    body.replaceChildren(space(top), ...lanes.slice(top, end).map(makeRow), space(lanes.length - end));
+    body.replaceChildren(space(top), ...lanes.slice(top, end).map(makeRow),
+      space(lanes.length - end));
   }
 
   makeHead();
