@@ -1,6 +1,6 @@
---- Drives a browser, as a person does: opens a page, moves the mouse, types, looks at what there is.
--- Debian's chromedriver does it, by the protocol of WebDriver; chromium runs without a screen and
--- without a network. `browser.it` ends it whatever becomes of the spec.
+--- Drives a browser, as a person does: opens a page, moves the mouse, types, looks at what there
+-- is. Debian's chromedriver does it, by the protocol of WebDriver; chromium runs without a screen and
+-- without a network. `browser.specs` ends it whatever becomes of the specs.
 --
 -- Nothing here pauses to be safe: what a spec waits for is a condition, with a bound.
 local http = require "socket.http"
@@ -18,6 +18,7 @@ browser.__index = browser
 
 -- No machine is so slow: how long a spec waits for one thing, in seconds.
 local GENEROUS = 30 * patience
+local ANSWER = 120 * patience -- how long a browser may take to start, say
 local LOOK = 0.01 -- between two looks, in seconds
 local LEFT_ALONE = 600 * patience -- after which a browser of which nobody cares is ended
 
@@ -35,12 +36,11 @@ local ARGUMENTS = {
 -- ---- The protocol ----
 
 local function list(values) return setmetatable(values, { __jsontype = "array" }) end
-local function object(values) return setmetatable(values or {}, { __jsontype = "object" }) end
 
 -- One request to chromedriver: its value, or nil and the name of an error and its message.
 local function ask(self, method, path, body)
   local text, answer = body and json.encode(body), {}
-  http.TIMEOUT = GENEROUS
+  http.TIMEOUT = ANSWER
   local ok, status = http.request {
     url = ("http://127.0.0.1:%d%s"):format(self.port, path), method = method,
     headers = { ["content-type"] = "application/json", ["content-length"] = text and #text },
@@ -49,7 +49,8 @@ local function ask(self, method, path, body)
   if not ok then error("chromedriver does not answer: " .. tostring(status), 0) end
   local value = (json.decode(table.concat(answer), 1, nil) or {}).value
   if status == 200 then return value end
-  return nil, type(value) == "table" and value.error or status, type(value) == "table" and value.message
+  if type(value) ~= "table" then value = {} end
+  return nil, value.error or status, value.message
 end
 
 -- The same of the session, where it must work.
@@ -67,7 +68,7 @@ local function wait_until(condition, what)
     local found = table.pack(condition())
     if found[1] then return table.unpack(found, 1, found.n) end
     if socket.gettime() > give_up then
-      error("still waiting for " .. (type(what) == "function" and what() or what or "a condition"), 0)
+      error("still waiting for " .. (what or "a condition"), 0)
     end
     socket.sleep(LOOK)
   end
@@ -292,7 +293,6 @@ function browser:picture(path)
 end
 
 browser.wait_until = wait_until
-browser.object = object
 
 -- ---- Specs ----
 
@@ -311,12 +311,13 @@ function browser.why_absent()
   return absent
 end
 
---- Within a `describe`: an `it` for specs of one browser, which is passed to each, and is ended with
--- the last of them. They are pending where there is none.
+--- Within a `describe`: an `it` for specs of one browser, which is passed to each, and is ended
+-- with the last of them. They are pending where there is none.
 function browser.specs()
   local shared
   busted.teardown(function()
     while #open > 0 do open[#open]:close() end
+    shared = nil
     run.clean()
   end)
   return function(name, body)

@@ -80,6 +80,7 @@ end
 
 -- ---- Traces of programs that nobody ran ----
 
+local ENDS = { "error", "killed", "value" }
 local REASONS = {
   { "sleep", "sleep", 800 }, { "get of", "get of channel jobs", 300 },
   { "acquire of", "acquire of lock accounts", 120 }, { "join of", "join of worker 3", 900 },
@@ -117,7 +118,8 @@ local function simulate(self, greenlets, slices)
       made = made + 1
       now = now + long
       local class = REASONS[tid % 5 == 0 and 3 or random(#REASONS)]
-      waits[tid] = { class[1], class[2], since = now, long = random(class[3]), by = living[random(#living)] }
+      waits[tid] = { class[1], class[2], since = now, long = random(class[3]),
+        by = living[random(#living)] }
       if made >= slices then break end
     end
     local idle = random(100)
@@ -137,15 +139,17 @@ function traces.busy(greenlets, slices)
   local self = traces.new()
   self:greenlet(HUB, "hub"):greenlet(1, "main", { ["function"] = "script.lua:0" })
   for tid = 3, greenlets + 2 do
-    self:greenlet(tid, (tid % 7 == 0 and "helper %d" or "worker %d"):format(tid),
-      { ["function"] = "script.lua:10", spawner = tid % 7 ~= 0 and tid > 7 and tid - tid % 7 or 1, spawned = "script.lua:20" })
+    local helper = tid % 7 == 0
+    self:greenlet(tid, (helper and "helper %d" or "worker %d"):format(tid), {
+      ["function"] = "script.lua:10", spawned = "script.lua:20",
+      spawner = not helper and tid > 7 and tid - tid % 7 or 1 })
   end
   self.other.sources["script.lua:12"] = "  local item = jobs:get()"
   self.other.sources["script.lua:10"] = "local function worker()"
   self.other.sources["script.lua:20"] = "  greenlet.spawn(worker)"
   local now = simulate(self, greenlets, slices)
   for tid = 3, greenlets + 2, 5 do
-    self:mark(tid, now, "end", { how = tid % 3 == 0 and "error" or tid % 3 == 1 and "killed" or "value" })
+    self:mark(tid, now, "end", { how = ENDS[tid % 3 + 1] })
     self:mark(1, now - 100, "kill", { target = tid })
   end
   return self
