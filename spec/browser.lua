@@ -226,7 +226,7 @@ function browser:wheel(place, pixels)
 end
 
 -- WebDriver's codes of keys that have no character.
-local KEYS = { Escape = 0xE00C, Enter = 0xE007, Left = 0xE012, Up = 0xE013, Right = 0xE014,
+local KEYS = { Shift = 0xE008, Escape = 0xE00C, Enter = 0xE007, Left = 0xE012, Up = 0xE013, Right = 0xE014,
   Down = 0xE015, PageUp = 0xE00E, PageDown = 0xE00F, Home = 0xE011, End = 0xE010 }
 
 --- Press keys one after the other: characters, or names as "Escape".
@@ -238,6 +238,14 @@ function browser:keys(...)
     actions[#actions + 1] = { type = "keyUp", value = value }
   end
   act(self, "key", "keyboard", actions)
+end
+
+--- Do something while a key is held.
+function browser:holding(key, body)
+  local value = utf8.char(KEYS[key])
+  act(self, "key", "keyboard", { { type = "keyDown", value = value } })
+  body()
+  act(self, "key", "keyboard", { { type = "keyUp", value = value } })
 end
 
 --- Type a text.

@@ -67,13 +67,14 @@ function makeScriptable(page) {
     // moment of a greenlet is; null if its row is not on the screen.
     at(x, y) {
       const box = page.stage.getBoundingClientRect();
-      const found = page.overlay.at(x - box.left, y - box.top);
+      const found = page.at(x - box.left, y - box.top);
       return found && { tid: found.lane.tid, slice: aboutSlice(found.slice), count: found.count,
         label: Boolean(found.label) };
     },
     place(tid, at) {
       const box = page.stage.getBoundingClientRect(), row = view.rowOf(laneOf(tid));
-      const y = view.top(row, page.scroll.scrollTop) + ROW / 2;
+      page.look();
+      const y = view.top(row) + ROW / 2;
       return row < 0 || y < 0 || y > view.height ? null
         : { x: box.left + (at === undefined ? 20 : view.x(at)), y: box.top + y };
     },

@@ -3,7 +3,7 @@
 function makePainter(model, view, canvas, times) {
   const { slices, marks } = model;
   const pen = canvas.getContext("2d", { alpha: false });
-  let scrollTop = 0, merged = false, theme = colours.theme;
+  let merged = false, theme = colours.theme;
 
   // ---- Slices ----
 
@@ -83,7 +83,7 @@ function makePainter(model, view, canvas, times) {
       if (!used) return;
       pen.globalAlpha = isDimmed(view.rows[firstRow + i]) ? DIMMED : 1;
       pen.drawImage(strip, 0, i, strip.width, 1, view.gutter,
-        view.top(firstRow + i, scrollTop) + MARGIN, strip.width / view.ratio, BAR);
+        view.top(firstRow + i) + MARGIN, strip.width / view.ratio, BAR);
     });
     pen.globalAlpha = 1;
   }
@@ -196,11 +196,11 @@ function makePainter(model, view, canvas, times) {
 
   function drawBack(row) {
     pen.fillStyle = theme.faint;
-    pen.fillRect(0, view.top(row, scrollTop) + ROW - 1, view.width, 1);
+    pen.fillRect(0, view.top(row) + ROW - 1, view.width, 1);
   }
 
   function drawFront(row, range) {
-    const lane = view.rows[row], y = view.top(row, scrollTop), dimmed = isDimmed(lane);
+    const lane = view.rows[row], y = view.top(row), dimmed = isDimmed(lane);
     pen.globalAlpha = dimmed ? DIMMED : 1;
     drawMarks(lane, y + MARGIN, range);
     pen.globalAlpha = dimmed ? 0.6 : 1;
@@ -229,15 +229,15 @@ function makePainter(model, view, canvas, times) {
     pen.font = `11px ${colours.fonts.sans}`;
     pen.textBaseline = "middle";
     drawGrid();
-    const firstRow = Math.max(0, Math.floor(scrollTop / ROW));
-    const lastRow = Math.min(view.rows.length, Math.ceil((scrollTop + view.height) / ROW));
+    const firstRow = Math.max(0, Math.floor(view.scrollTop / ROW));
+    const lastRow = Math.min(view.rows.length, Math.ceil((view.scrollTop + view.height) / ROW));
     const each = (draw) => { for (let row = firstRow; row < lastRow; row++) draw(row); };
     clearStrip(Math.max(1, lastRow - firstRow));
     each(drawBack);
     each((row) => {
       const lane = view.rows[row];
       pen.globalAlpha = isDimmed(lane) ? DIMMED : 1;
-      drawSlices(lane, view.top(row, scrollTop) + MARGIN, range, scale, row - firstRow);
+      drawSlices(lane, view.top(row) + MARGIN, range, scale, row - firstRow);
     });
     drawStrip(firstRow);
     each((row) => drawFront(row, range));
@@ -257,8 +257,7 @@ function makePainter(model, view, canvas, times) {
       times.resize();
     },
     // Returns whether slices were too narrow to be seen by themselves.
-    draw(top) {
-      scrollTop = top;
+    draw() {
       merged = false;
       theme = colours.theme;
       drawLanes();

@@ -81,7 +81,7 @@ function attachHands(page) {
     const dragged = event.defaultPrevented || justMarked; // d3 says so of its own drags
     justMarked = false;
     if (dragged) return;
-    const { x, y } = place(event), found = page.overlay.at(x, y);
+    const { x, y } = place(event), found = page.at(x, y);
     if (!found) return;
     const { lane } = found;
     if (found.label && lane.children.length > 0) page.collapse(lane, !lane.collapsed);
@@ -89,7 +89,7 @@ function attachHands(page) {
     page.select(found.count === 1 ? found.slice : -1, lane);
   });
   over.addEventListener("dblclick", (event) => {
-    const { x, y } = place(event), found = page.overlay.at(x, y);
+    const { x, y } = place(event), found = page.at(x, y);
     if (found && found.count === 1) page.zoomToSelected();
   });
   scroll.addEventListener("scroll", () => page.draw());

@@ -5,12 +5,12 @@ function makeOverlay(model, view, canvas, times) {
   const pen = canvas.getContext("2d");
   const MOST_ARROWS = 300;
   const NEAR = 2; // pixels that a hand may miss by
-  let scrollTop = 0, arrows = [];
+  let arrows = [];
 
   // ---- What is where; all in pixels of the stage ----
 
   function laneAt(y) {
-    return view.rows[Math.floor((y + scrollTop) / ROW)] || null;
+    return view.rows[Math.floor((y + view.scrollTop) / ROW)] || null;
   }
 
   // `{lane, slice, count, firstMark, lastMark}`: one slice, or the first of `count` that share the
@@ -82,7 +82,7 @@ function makeOverlay(model, view, canvas, times) {
 
   function middle(lane) {
     const row = view.rowOf(model.lanes[lane]);
-    return row < 0 ? null : view.top(row, scrollTop) + ROW / 2;
+    return row < 0 ? null : view.top(row) + ROW / 2;
   }
 
   function drawArrow(arrow, colour) {
@@ -144,8 +144,7 @@ function makeOverlay(model, view, canvas, times) {
     arrows: () => arrows,
     resize() { times.size(canvas, view.height); },
     // pointer: {x, y} or null; marked: a range of pixels or null.
-    draw(top, pointer, marked) {
-      scrollTop = top;
+    draw(pointer, marked) {
       arrows = [];
       pen.setTransform(view.ratio, 0, 0, view.ratio, 0, 0);
       pen.clearRect(0, 0, view.width, view.height);

@@ -7,17 +7,28 @@ function makePage(model) {
   const painter = makePainter(model, view, element("lanes"), times);
   const overlay = makeOverlay(model, view, element("over"), times);
   const facts = makeFacts(model, overlay);
-  const page = { model, view, overlay, facts, element, stage, scroll, pointer: null, marked: null };
+  const page = { model, view, overlay, facts, element, stage, scroll };
+  Object.assign(page, { pointer: null, quiet: false, marked: null });
 
   // ---- Frames ----
 
   let frame = 0, all = false;
 
+  // See to which row it is scrolled.
+  page.look = () => { view.scrollTop = scroll.scrollTop; };
+
+  page.at = (x, y) => {
+    page.look();
+    return overlay.at(x, y);
+  };
+
+  const drawOver = () => overlay.draw(page.pointer, page.marked);
+
   function drawNow() {
     const began = performance.now();
-    const top = scroll.scrollTop;
-    const merged = painter.draw(top);
-    overlay.draw(top, page.pointer, page.marked);
+    page.look();
+    const merged = painter.draw();
+    drawOver();
     element("merged").hidden = !merged;
     return performance.now() - began;
   }
@@ -28,9 +39,9 @@ function makePage(model) {
     if (frame) return;
     frame = requestAnimationFrame(() => {
       frame = 0;
-      if (all) drawNow(); else overlay.draw(scroll.scrollTop, page.pointer, page.marked);
+      if (page.pointer) page.point(page.pointer, page.quiet); // what is there now
+      if (all) drawNow(); else drawOver();
       all = false;
-      if (page.pointer) page.point(page.pointer);
     });
   };
 
@@ -102,7 +113,7 @@ function makePage(model) {
     element("title").textContent = model.title || "timeline";
     document.title = `${model.title || "timeline"} - greenlua`;
     element("summary").textContent = `${many(events, "event", "events")} of ${
-      many(lanes.length, "greenlet", "greenlets")} in ${long}`
+      many(lanes.length, "greenlet", "greenlets")}${lanes.length > 0 ? ` in ${long}` : ""}`
       + (cpu > 0 ? `, CPU ${units.duration(cpu)}` : "")
       + (unknown > 0
         ? `; ${many(unknown, "line says", "lines say")} what this page does not know` : "");
@@ -132,16 +143,18 @@ function makePage(model) {
     label.style.left = `${Math.min(pointer.x + 1, view.width - label.offsetWidth)}px`;
   }
 
-  // It is at a place of the stage; {x, y} or null. Draws what is said of that.
-  page.point = (pointer, leave) => {
+  // It is at a place of the stage; {x, y} or null. Shows what is said of that, unless it is to be
+  // quiet, as in a drag.
+  page.point = (pointer, quiet) => {
     page.pointer = pointer;
+    page.quiet = quiet;
     showMoment(pointer);
-    const found = pointer && !page.marked ? overlay.at(pointer.x, pointer.y) : null;
+    const found = pointer && !page.marked ? page.at(pointer.x, pointer.y) : null;
     const former = view.hovered;
     view.hovered = found;
     element("over").classList.toggle("label", Boolean(found && found.label));
     const any = found && (found.label || found.slice >= 0 || found.lastMark > found.firstMark);
-    if (!any || leave) { tip.hidden = true; return; }
+    if (!any || quiet) { tip.hidden = true; return; }
     const same = former && ["slice", "lane", "count", "label", "firstMark", "lastMark"]
       .every((name) => former[name] === found[name]);
     if (tip.hidden || !same) {

@@ -11,7 +11,7 @@ function makeView(model) {
   const whole = x.copy();
   const zoomer = d3.behavior.zoom();
   const view = { bounds, x, zoomer, gutter: 230, width: 1000, height: 300, ratio: 1, rows: [],
-    selected: -1, hovered: null, only: false, sought: "" };
+    scrollTop: 0, selected: -1, hovered: null, only: false, sought: "" };
 
   // ---- Time ----
 
@@ -77,7 +77,7 @@ function makeView(model) {
   view.rowOf = (lane) => (lane.row >= 0 ? lane.row
     : lane.shownBy && !view.only ? lane.shownBy.row : -1);
 
-  view.top = (row, scrollTop) => row * ROW - scrollTop;
+  view.top = (row) => row * ROW - view.scrollTop;
 
   view.search = (text) => {
     view.sought = text.toLowerCase();

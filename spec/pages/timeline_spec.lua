@@ -112,6 +112,15 @@ describe("the page of a timeline", function()
       assert.is_nil(b:script("return timeline.selected()")) -- a drag is no click
     end)
 
+    it("becomes the range that a drag with Shift marks", function(b)
+      show(b, small())
+      local from, to = place(b, 3, 300), place(b, 4, 500)
+      b:holding("Shift", function() b:drag(to, from) end)
+      b:wait_for("timeline.range().to - timeline.range().from < 202")
+      assert.is_true(math.abs(range(b).from - 300) < 1 and math.abs(range(b).to - 500) < 1)
+      assert.is_nil(b:script("return timeline.selected()"))
+    end)
+
     it("has keys", function(b)
       show(b, small(), "#from=400&to=600")
       b:keys("+")
