@@ -1,6 +1,6 @@
 --- Drives a browser, as a person does: opens a page, moves the mouse, types, looks at what there
--- is. Debian's chromedriver does it, by the protocol of WebDriver; chromium runs without a screen and
--- without a network. `browser.specs` ends it whatever becomes of the specs.
+-- is. Debian's chromedriver does it, by the protocol of WebDriver; chromium runs without a screen
+-- and without a network. `browser.specs` ends it whatever becomes of the specs.
 --
 -- Nothing here pauses to be safe: what a spec waits for is a condition, with a bound.
 local http = require "socket.http"
@@ -226,8 +226,8 @@ function browser:wheel(place, pixels)
 end
 
 -- WebDriver's codes of keys that have no character.
-local KEYS = { Shift = 0xE008, Escape = 0xE00C, Enter = 0xE007, Left = 0xE012, Up = 0xE013, Right = 0xE014,
-  Down = 0xE015, PageUp = 0xE00E, PageDown = 0xE00F, Home = 0xE011, End = 0xE010 }
+local KEYS = { Shift = 0xE008, Escape = 0xE00C, Enter = 0xE007, Left = 0xE012, Up = 0xE013,
+  Right = 0xE014, Down = 0xE015, PageUp = 0xE00E, PageDown = 0xE00F, Home = 0xE011, End = 0xE010 }
 
 --- Press keys one after the other: characters, or names as "Escape".
 function browser:keys(...)
