@@ -43,8 +43,8 @@ KNOWN = {
   "attempt to yield", "attempt to compare two table values", "invalid order function for sorting",
   "parent of this greenlet cannot be set", "has no rawlink", "the hub cannot be killed",
   "would form a cycle", "the watcher is closed",
-  "Timeout cannot be started in the hub", "that nobody holds", "has its result already",
-  "more often than acquired", "task_done was called too often",
+  "Timeout cannot be started in the hub", "that nobody holds", "that another greenlet holds",
+  "has its result already", "more often than acquired", "task_done was called too often",
   "object with rawlink expected", "^stack traceback",
   "C stack overflow", "stack overflow", "error in error handling",
 }
