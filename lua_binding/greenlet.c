@@ -298,16 +298,22 @@ struct notice *l_watch_death(lua_State *L, int idx) {
   return pair->notice;
 }
 
-/* core.watch_death(g [, linked]): have notify(g) called in the hub when it is dead. False
+/* core.watch_death(g): have notify(g) called in the hub when it is dead. False
  * if it is dead, and the caller must schedule that. */
 static int core_watch_death(lua_State *L) {
   struct handle *handle = l_check_handle(L, 1);
   bool later = l_watch_death(L, 1) != NULL;
   handle->has_links |= later;
-  if (handle->rt->watched && handle->pair && lua_toboolean(L, 2))
-    observers_linked(handle->pair->g);
   lua_pushboolean(L, later);
   return 1;
+}
+
+/* core.linked(g): the current greenlet has linked itself to it */
+static int core_linked(lua_State *L) {
+  const struct handle *handle = l_check_handle(L, 1);
+  if (handle->rt->watched && handle->pair)
+    observers_linked(handle->pair->g);
+  return 0;
 }
 
 /* core.take(g): its error, if it has or will have one, is taken care of. */
@@ -362,6 +368,7 @@ void l_open_greenlet(lua_State *L, struct runtime *rt) {
       {"ready", l_greenlet_ready},   {"successful", l_greenlet_successful},
       {"__tostring", l_greenlet_tostring}, {NULL, NULL}};
   static const luaL_Reg functions[] = {{"watch_death", core_watch_death},
+                                       {"linked", core_linked},
                                        {"take", core_take},
                                        {"taken", core_taken},
                                        {"report_late", l_report_late},

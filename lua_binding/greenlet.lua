@@ -11,9 +11,6 @@ local insert, remove = table.insert, table.remove -- scripts may change the glob
 -- a link lives as long as its greenlet can be asked for it.
 local links = setmetatable({}, { __mode = "k" })
 
--- Greenlets whose links are being told, or will be, by a callback of their own.
-local telling = setmetatable({}, { __mode = "k" })
-
 local wants = {
   link = function() return true end,
   link_value = function(g) return g:successful() end,
@@ -23,6 +20,7 @@ local wants = {
 -- In a raw greenlet of its own. It counts as told when that has begun.
 local function start_link(list, entry, g)
   local runner = core.greenlet(entry.f, core.get_hub())
+  if list[1] ~= entry then return end -- a finalizer has unlinked it
   remove(list, 1)
   local ok, err = core.pcall(runner.switch, runner, g)
   if ok then return end
@@ -30,9 +28,13 @@ local function start_link(list, entry, g)
   core.raise(err)
 end
 
+-- How often links were told: who sees it change was interrupted, by a debug hook or a finalizer.
+local rounds = 0
+
 -- In the hub, again when there was no memory for it. A quiet link, one of ours, raises
 -- nothing else, and must stand to be told again.
 local function call_links(g)
+  rounds = rounds + 1
   local list = links[g]
   while list and #list > 0 do
     local entry = list[1]
@@ -48,17 +50,13 @@ local function call_links(g)
       remove(list, 1)
     end
   end
-  telling[g] = nil
 end
 
 core.notify = call_links
 
 -- Links on a dead greenlet are told soon, in the hub, in a round of their own.
-local function tell_soon(g)
-  if telling[g] then return end
-  telling[g] = false -- memory for what follows
-  core.insist(call_links, g)
-  telling[g] = true
+local function have_told(g)
+  if not core.watch_death(g) then core.insist(call_links, g) end
 end
 
 local function check_self(g, name)
@@ -72,13 +70,11 @@ local function add_link(g, f, kind, quiet)
   if not core.callable(f) then
     core.argerror(1, kind, "function expected, got " .. core.typename(f))
   end
-  if not core.watch_death(g, not quiet) then tell_soon(g) end
-  local list = links[g]
-  if not list then
-    list = {}
-    links[g] = list
-  end
-  list[#list + 1] = { f = f, kind = kind, quiet = quiet }
+  local round = rounds
+  have_told(g) -- what needs memory is done before there is a link
+  core.append(links, g, { f = f, kind = kind, quiet = quiet })
+  if rounds ~= round then have_told(g) end -- without this one
+  if not quiet then core.linked(g) end
   if kind ~= "link_value" and not quiet then core.take(g) end
 end
 core.add_link = add_link
@@ -150,13 +146,7 @@ function Greenlet:rawlink(f)
 end
 
 local function remove_link(g, f)
-  local list = links[g]
-  for i, entry in ipairs(list or {}) do
-    if rawequal(entry.f, f) then
-      remove(list, i)
-      return
-    end
-  end
+  if links[g] then core.take_out(links[g], f) end
 end
 core.remove_link = remove_link
 

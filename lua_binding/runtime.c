@@ -171,6 +171,7 @@ static void open_classes(lua_State *L, struct runtime *rt) {
   l_open_timeout(L, rt);
   l_open_loop(L, rt);
   l_open_insist(L, rt);
+  l_open_links(L, rt);
   l_open_watcher(L, rt);
   l_open_hub(L, rt);
   l_open_report(L, rt);

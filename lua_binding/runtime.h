@@ -517,6 +517,7 @@ void l_open_timeout(lua_State *L, struct runtime *rt);
 void l_open_watcher(lua_State *L, struct runtime *rt);
 void l_open_loop(lua_State *L, struct runtime *rt);
 void l_open_insist(lua_State *L, struct runtime *rt); /* insist.h */
+void l_open_links(lua_State *L, struct runtime *rt);  /* links.h */
 void l_open_hub(lua_State *L, struct runtime *rt);
 void l_open_report(lua_State *L, struct runtime *rt);
 void l_open_waits(lua_State *L, struct runtime *rt);

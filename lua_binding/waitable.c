@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lua_binding/insist.h"
+#include "lua_binding/links.h"
 
 static const char waitable_kind;
 
@@ -106,13 +107,16 @@ void l_push_waited(lua_State *L, const struct pair *pair) {
 
 /* ---- Links ---- */
 
-/* Its links are told by this call. They are numbered; those up to `due` are to be told. */
+/* Its links are told by this call, which has the chain of them (links.h). They are numbered;
+ * those up to `due` are to be told. */
 struct l_bell {
   struct l_insistent call;
   lua_Integer serial, due;
 };
 
 static char bell_key;
+
+enum { UV_CHAIN = UV_FIELDS }; /* a bell has no other fields */
 
 static struct l_waitable *check(lua_State *L) {
   struct l_waitable *waitable = l_test_waitable(L, 1);
@@ -152,6 +156,8 @@ static int core_open_bell(lua_State *L) {
   lua_settop(L, 2);
   l_show(L, 1);
   l_new_insistent(L, sizeof(struct l_bell), 1);
+  l_new_chain(L);
+  lua_setiuservalue(L, -2, UV_CHAIN);
   l_unhide(L, 1);
   if (push_bell(L, 1)) /* a finalizer was faster */
     return 0;
@@ -161,7 +167,7 @@ static int core_open_bell(lua_State *L) {
   return 0;
 }
 
-/* core.close_bell(object): it has no links any more */
+/* core.close_bell(object): it has no links any more, and no chain */
 static int core_close_bell(lua_State *L) {
   check(L)->linked = false;
   l_unhide(L, 1);
@@ -178,9 +184,26 @@ static struct l_bell *check_bell(lua_State *L) {
   return bell;
 }
 
-/* core.new_serial(object): that of a link that is added to it */
-static int core_new_serial(lua_State *L) {
-  lua_pushinteger(L, ++check_bell(L)->serial);
+/* core.chain_of(object): of its links; nil: it has no bell */
+static int core_chain_of(lua_State *L) {
+  check(L);
+  if (push_bell(L, 1))
+    lua_getiuservalue(L, -1, UV_CHAIN);
+  return 1;
+}
+
+/* core.chain(object, link): add it, with its serial number; false if there is no bell */
+static int core_chain(lua_State *L) {
+  check(L);
+  lua_settop(L, 2);
+  struct l_bell *bell = push_bell(L, 1);
+  if (bell) {
+    lua_getiuservalue(L, 3, UV_CHAIN);
+    lua_pushinteger(L, ++bell->serial);
+    lua_setfield(L, 2, "serial");
+    l_chain(L, 4, 2);
+  }
+  lua_pushboolean(L, bell != NULL);
   return 1;
 }
 
@@ -373,7 +396,8 @@ void l_open_waitable(lua_State *L, struct runtime *rt) {
                                        {"link_due", core_link_due},
                                        {"open_bell", core_open_bell},
                                        {"close_bell", core_close_bell},
-                                       {"new_serial", core_new_serial},
+                                       {"chain_of", core_chain_of},
+                                       {"chain", core_chain},
                                        {"links_due", core_links_due},
                                        {"bell_due", core_bell_due},
                                        {"ring", core_ring},

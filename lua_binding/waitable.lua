@@ -3,23 +3,18 @@
 local core = ...
 local Waitable = core.Waitable
 
--- The links of an object, core.kept(object).links, are a chain of {f =, quiet =, serial =,
--- before =, after =} from first to last. They are told by the object's bell
--- (waitable.c), which knows up to which serial they are due.
-
-local function remove(list, link)
-  if link.before then link.before.after = link.after else list.first = link.after end
-  if link.after then link.after.before = link.before else list.last = link.before end
-end
+-- The links of an object are a chain (links.h) of {f =, quiet =, serial =, before =, after =}
+-- from first to last. They are told by the object's bell (waitable.c), which has the chain, and
+-- knows up to which serial they are due.
 
 -- A quiet link, one of ours, raises nothing but for want of memory: then it is told again.
-local function tell_first(list, object)
-  local link = list.first
+local function tell_first(chain, object)
+  local link = chain.first
   if link.quiet then
     link.f(object)
-    if list.first == link then remove(list, link) end
+    if chain.first == link then core.unchain_first(chain) end
   else
-    remove(list, link)
+    core.unchain_first(chain)
     core.call_link(link.f, object)
   end
 end
@@ -27,35 +22,23 @@ end
 -- In the hub. A link that is added meanwhile waits for the next round, so that
 -- one that adds itself again does not keep the hub here.
 local function tell(object)
-  local kept = core.kept(object)
-  local list = kept.links
-  if not list then return end
-  local final = core.bell_due(object)
-  while list.first and list.first.serial <= final and core.link_due(object) do
-    tell_first(list, object)
+  local chain, final = core.chain_of(object), core.bell_due(object)
+  while chain.first and chain.first.serial <= final and core.link_due(object) do
+    tell_first(chain, object)
   end
   local due, queued = core.bell_due(object)
   if queued then return end
-  if not list.first then
-    kept.links = nil
+  if not chain.first then
     core.close_bell(object)
-  elseif list.first.serial <= due and core.link_due(object) then
+  elseif chain.first.serial <= due and core.link_due(object) then
     core.ring(object)
   end
 end
 
 -- @param quiet it is one of ours
 function core.link_waitable(object, f, quiet)
-  local kept = core.kept(object)
-  local list = kept.links
-  if not list then
-    list = {}
-    kept.links = list
-  end
-  core.open_bell(object, tell)
-  local link = { f = f, quiet = quiet, serial = core.new_serial(object), before = list.last }
-  if list.last then list.last.after = link else list.first = link end
-  list.last = link
+  local link = { f = f, quiet = quiet, serial = 0, before = false, after = false }
+  while not core.chain(object, link) do core.open_bell(object, tell) end
   if core.waitable_ready(object) then core.links_due(object) end
 end
 
@@ -105,8 +88,6 @@ end
 -- @source gevent.event.Event.unlink
 function Waitable:unlink(f)
   check_self(self, "unlink")
-  local list = core.kept(self).links
-  local link = list and list.first
-  while link and not rawequal(link.f, f) do link = link.after end
-  if link then remove(list, link) end
+  local chain = core.chain_of(self)
+  if chain then core.unchain(chain, f) end
 end

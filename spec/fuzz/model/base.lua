@@ -128,7 +128,6 @@ end
 
 -- ---- Waits ----
 
-hooked = false -- has there been a debug hook that gives way?
 traced = false -- has a trace function, which may wait itself, been set?
 
 function duration(limit)

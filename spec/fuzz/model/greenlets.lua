@@ -278,7 +278,6 @@ function give_way()
   if debug.getinfo(2, "S").source:find("^=%[greenlet") then G.pcall(G.sleep, 0) end
 end
 function M.hooked(n, f)
-  hooked = true
   debug.sethook(give_way, "", n * 7 + 1)
   local unhooked <close> = closer(function() debug.sethook() end)
   f()

@@ -127,9 +127,7 @@ function check_waiters()
   end
 end
 
--- Two that link the same greenlet at once, one being interrupted by a hook, may lose a link.
 function check_links()
-  if hooked then return end
   for _, record in ipairs(links) do
     local x = record.g
     if record.linked and x.dead and not record.unlinked then
