@@ -81,10 +81,18 @@ static int parked(lua_State *L, int status, lua_KContext context) {
   return 1;
 }
 
+bool l_was_woken(lua_State *L, int idx) {
+  lua_pushliteral(L, "waiting");
+  lua_rawget(L, idx);
+  bool woken = !lua_toboolean(L, -1);
+  lua_pop(L, 1);
+  return woken;
+}
+
 /*
- * core.park(description [, timeout [, object]]): wait for core.unpark. True when woken,
- * false when the time is up. The description is what reports show; the object is for
- * waits.lua.
+ * core.park(description, timeout, object): wait for core.unpark. True when woken, false
+ * when the time is up. The description is what reports show; the object, a table, is for
+ * waits.lua, and for whoever is woken before the wait: see l_was_woken.
  */
 static int core_park(lua_State *L) {
   struct runtime *rt = l_runtime(L);
@@ -92,9 +100,11 @@ static int core_park(lua_State *L) {
   struct l_time time = l_check_time(L, 2);
   l_enter(L, rt);
   l_start_time(L, rt, &time);
+  bool woken = l_was_woken(L, 3);
   /* The string stays on the Lua stack, so its address is good. */
-  int result = waiter_begin(&rt->hub, WAIT_LINKS, description, NULL, time.seconds, true);
-  if (result == 0)
+  int result = woken ? 0 : waiter_begin(&rt->hub, WAIT_LINKS, description, NULL, time.seconds,
+                                        true);
+  if (result == 0 && !woken)
     result = time.timeout ? waiter_finish(&rt->hub, false) : l_finish(rt);
   if (result == WAITER_LEAVE)
     return lua_yieldk(L, 0, (lua_KContext)rt, parked);

@@ -111,7 +111,10 @@ local function new_map(members, items)
     elseif map.failure and i < map.failure then
       before = before - 1
     end
-    if map.waiting and (before == 0 or core.job_left(job) == 0) then core.unpark(map.waiting) end
+    if map.waiting and (before == 0 or core.job_left(job) == 0) then
+      core.unpark(map.waiting)
+      map.waiting = false
+    end
     -- What could fail, and then is done again, is behind us.
     map.before = before
     if not ok and i < (map.failure or math.huge) then map.failure, map.err = i, value end
@@ -122,12 +125,14 @@ end
 
 local function finish(map, n)
   core.job_tell(map.job)
-  while core.job_left(map.job) > 0 and map.before ~= 0 do
-    map.waiting = getcurrent()
-    local ok, err = core.pcall(core.park, "the calls of a map", nil, map)
+  repeat
+    map.waiting = getcurrent() -- before it looks, for in a debug hook the last call may end
+    local done = core.job_left(map.job) == 0 or map.before == 0
+    local ok, err = true, nil
+    if not done then ok, err = core.pcall(core.park, "the calls of a map", nil, map) end
     map.waiting = false
     if not ok then core.raise(err) end
-  end
+  until done
   if map.failure then core.raise(map.err) end
   map.values.n = n
   return map.values

@@ -207,6 +207,20 @@ static int core_kept(lua_State *L) {
   return 1;
 }
 
+/* core.keep(table, key, value): table[key], which becomes `value` if it is nil. Nobody comes in
+ * between. */
+static int core_keep(lua_State *L) {
+  lua_settop(L, 3);
+  lua_pushvalue(L, 2);
+  if (lua_rawget(L, 1) != LUA_TNIL)
+    return 1;
+  lua_pushvalue(L, 2);
+  lua_pushvalue(L, 3);
+  lua_rawset(L, 1);
+  lua_settop(L, 3);
+  return 1;
+}
+
 /* ---- obj.key ---- */
 
 /* Objects are userdata, and those of some classes tables: whose fields are their
@@ -502,7 +516,7 @@ int l_object_open(lua_State *L, struct runtime *rt) {
       {"argerror", core_argerror},   {"typename", core_typename},
       {"rawmetatable", core_rawmetatable}, {"accessor", core_accessor},
       {"construct", core_construct}, {"set_super", core_set_super},
-      {"kept", core_kept}, {NULL, NULL},
+      {"kept", core_kept}, {"keep", core_keep}, {NULL, NULL},
   };
   lua_rawgeti(L, LUA_REGISTRYINDEX, rt->core_ref);
   /* Without upvalue: accessor and construct are also called as plain C. */

@@ -97,11 +97,13 @@ local function find_guest(self, g)
   end
 end
 
--- Wake those who wait now.
-local function pulse(happening)
+-- Wake those who wait for `_empty` or `_changed`. There is an event for each time, so that whoever
+-- takes it before looking misses nothing.
+local function pulse(self, name)
+  local happening = self[name]
   if happening then
+    self[name] = nil
     happening:set()
-    happening:clear()
   end
 end
 
@@ -151,8 +153,8 @@ end
 -- The last member is gone, or a guest.
 local function left(self)
   if size(self) == 0 then
-    pulse(self._empty)
-    pulse(self._changed)
+    pulse(self, "_empty")
+    pulse(self, "_changed")
   end
 end
 
@@ -178,7 +180,7 @@ local function join(self, g, job, tag)
     give_up_place(self)
     if job then core.link_quietly(g, function() core.job_done(job, g, tag) end) end
   end
-  pulse(self._changed)
+  pulse(self, "_changed")
 end
 
 -- As long as the object that this returns is not closed, somebody is about to add
@@ -189,7 +191,7 @@ function Entering:init(group)
   group._adders = group._adders + 1
 end
 
-function Entering:pulse() pulse(self.group._changed) end
+function Entering:pulse() pulse(self.group, "_changed") end
 
 function Entering:__close()
   self.group._adders = self.group._adders - 1
@@ -230,7 +232,7 @@ local function open(self, places)
   end
   self._adders = 0
   self._members = core.members(function() left(self) end, places, false,
-    function() pulse(self._changed) end)
+    function() pulse(self, "_changed") end)
 end
 
 --- Make a group of greenlets, which leave it when they die.
@@ -312,7 +314,7 @@ function Group:spawn(f, ...)
   local class = self.greenlet_class
   if class ~= Greenlet then return spawn_of_class(self, class, nil, nil, f, ...) end
   if not core.callable(f) then expected(1, "spawn", "function", f) end
-  pulse(self._changed)
+  pulse(self, "_changed")
   return members_spawn(self._members, f, ...)
 end
 
@@ -320,7 +322,7 @@ end
 function Group:_call(job, tag, f, ...)
   local class = self.greenlet_class
   if class ~= Greenlet then return spawn_of_class(self, class, job, tag, f, ...) end
-  pulse(self._changed)
+  pulse(self, "_changed")
   return core.job_spawn(job, tag, f, ...)
 end
 
@@ -357,13 +359,12 @@ end
 
 -- ---- Waiting for the members, and killing them ----
 
-local function new_event(self, name)
-  if not self[name] then
-    self[name] = event.Event()
-    core.kept(self[name]).pool = self
-    core.members_tell(self._members)
-  end
-  return self[name]
+-- What `pulse` will set. To be asked for before what is waited for is looked at.
+local function next_event(self, name)
+  local happening = event.Event()
+  core.kept(happening).pool = self
+  core.members_tell(self._members)
+  return core.keep(self, name, happening)
 end
 
 --- Wait until the group is empty, if only for a moment.
@@ -379,7 +380,8 @@ function Group:join(timeout, raise_error)
   core.check_time(timeout, 1, "join")
   if size(self) == 0 then return true end
   local list = raise_error and all(self) or {}
-  local empty = new_event(self, "_empty"):wait(timeout)
+  local happening = next_event(self, "_empty")
+  local empty = size(self) == 0 or happening:wait(timeout)
   for _, g in ipairs(list) do
     if g.dead and not core.is_raw(g) and not g:successful() then core.raise(g.exception) end
   end
@@ -426,10 +428,12 @@ function Group:kill(exception, block, timeout)
   block = block == nil or block
   if block then core.check_may_wait() end
   prepare_to_hit(self)
-  hit(self, exception)
-  if not block then return end
-  local changed, time_left = new_event(self, "_changed"), core.time_left(timeout)
-  while busy(self) and changed:wait(time_left()) do hit(self, exception) end
+  if not block then return hit(self, exception) end
+  local time_left = core.time_left(timeout)
+  repeat
+    local changed = next_event(self, "_changed")
+    hit(self, exception)
+  until not busy(self) or not changed:wait(time_left())
 end
 
 --- Kill one member, unless the group has done so before. No effect on one that is none.

@@ -335,6 +335,9 @@ struct l_time l_check_time(lua_State *L, int idx);
 void l_start_time(lua_State *L, struct runtime *rt, struct l_time *time);
 /* After the wait: l_leave, but the object's own expiry is -ETIMEDOUT too. */
 int l_leave_time(lua_State *L, struct runtime *rt, struct l_time *time, int result);
+/* Who waits for core.unpark is in the field `waiting` of the table at idx, and is taken out of
+ * it when woken: was that before the wait? Nothing that follows it may run finalizers. */
+bool l_was_woken(lua_State *L, int idx);
 /* Raise what an expiry raises. */
 int l_raise_expired(lua_State *L, struct runtime *rt, struct l_time *time);
 

@@ -21,8 +21,8 @@ static void push_value(lua_State *L, void *error) {
 }
 
 /*
- * core.outlast(description, held, scope): wait for core.unpark. Returns true when woken;
- * false and the value of an error that was sent, which is appended to the list
+ * core.outlast(description, held, scope): wait for core.unpark; `held` has a field for
+ * l_was_woken. Returns true when woken; false and the value of an error that was sent, which is appended to the list
  * `held`; nil and a boolean when nothing can wake the greenlet (true), or somebody
  * has switched into the wait (false).
  */
@@ -34,7 +34,9 @@ static int core_outlast(lua_State *L) {
   lua_pushboolean(L, false);
   lua_rawseti(L, 2, place); /* memory for what may have to be held */
   l_enter(L, rt);
-  int result = waiter_park(&rt->hub, WAIT_LINKS, description, NULL, -1, true);
+  int result = 0;
+  if (!l_was_woken(L, 2))
+    result = waiter_park(&rt->hub, WAIT_LINKS, description, NULL, -1, true);
   rt->L = L;
   if (result == -ECANCELED) {
     void *error = greenlet_take_error(rt->hub.current);

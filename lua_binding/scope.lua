@@ -149,27 +149,35 @@ local function fail_with_kill(self, err, traceback)
   end
 end
 
+-- There is an event for each change, so that whoever takes it before looking misses nothing.
 local function changed(self)
-  if self._changed then
-    self._changed:set()
-    self._changed:clear()
+  local event = self._changed
+  if event then
+    self._changed = nil
+    event:set()
   end
 end
 
 -- A child is dead, and so many are left. In the hub, again if there was no memory.
 local function child_died(self, g, left)
   if not core.outcome(g) then fail(self, core.failure(g), g.traceback, g) end
-  if left == 0 and self._waiting then core.unpark(self._waiting) end
+  local held = self._held
+  if left == 0 and held and held.waiting then
+    core.unpark(held.waiting)
+    held.waiting = false
+  end
   changed(self)
 end
 
 -- ---- The end ----
 
--- One wait for the children. What is sent meanwhile is held.
+-- One wait for the children, if there are any left. What is sent meanwhile is held. They may all
+-- end before the wait begins, in a debug hook: so they are looked at again by who can be woken.
 local function outlast(self, held)
-  self._waiting = core.getcurrent()
+  held.waiting = core.getcurrent()
+  if members_count(self._members) == 0 then return end
   local woken, what = core.outlast(WAITS_FOR, held, self)
-  self._waiting = nil
+  held.waiting = false
   if woken then return end
   local deadlock = woken == nil and what
   if deadlock then self._kills = self._kills + 1 end
@@ -186,7 +194,7 @@ end
 -- sent ends the scope, if nothing has before; the others wait their turn.
 local function settle(self)
   if members_count(self._members) == 0 then return end
-  local held = self._held or {}
+  local held = self._held or { waiting = false }
   self._held = held -- for __close, should Ctrl-C come between two waits
   while members_count(self._members) > 0 and self._kills < MOST_KILLS do
     outlast(self, held)
@@ -365,15 +373,13 @@ function Scope:shutdown(grace)
   if self._ended then return true end
   core.check_may_wait()
   self.stopping:set()
-  self._changed = self._changed or core.module.event.Event()
   local current, left = core.getcurrent(), core.time_left(grace)
-  while not alone(self, current) do
-    if not self._changed:wait(left()) then
-      cancel(self, current == self._owner)
-      return false
-    end
-  end
-  return true
+  repeat
+    local event = core.keep(self, "_changed", core.module.event.Event())
+    if alone(self, current) then return true end
+  until not event:wait(left())
+  cancel(self, current == self._owner)
+  return false
 end
 
 function Scope:__tostring()
