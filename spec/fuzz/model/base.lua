@@ -129,6 +129,7 @@ end
 -- ---- Waits ----
 
 traced = false -- has a trace function, which may wait itself, been set?
+failed_traces = 0 -- calls of trace functions that an error, or a kill, ended
 
 function duration(limit)
   return limit and type(limit) ~= "number" and limit.seconds or limit

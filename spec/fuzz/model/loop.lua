@@ -102,6 +102,9 @@ function M.trace(n, f)
   G.settrace(function()
     rest = rest - 1
     if over or rest < 0 then return G.settrace() end
+    local counted <close> = closer(function(err)
+      if err ~= nil then failed_traces = failed_traces + 1 end
+    end)
     f()
   end)
 end

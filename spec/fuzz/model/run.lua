@@ -127,14 +127,19 @@ function check_waiters()
   end
 end
 
+-- A greenlet whose trace function fails at its start, or is killed there, ends by that: one that
+-- was to call a link does not.
 function check_links()
+  local uncalled = 0
   for _, record in ipairs(links) do
     local x = record.g
     if record.linked and x.dead and not record.unlinked then
       local expected = 1
       if record.how == "link_value" then expected = x:successful() and 1 or 0 end
       if record.how == "link_exception" then expected = x:successful() and 0 or 1 end
-      check(record.calls == expected, "a %s that was called %d times", record.how, record.calls)
+      if record.calls < expected then uncalled = uncalled + 1 end
+      check(record.calls <= expected and uncalled <= failed_traces,
+        "a %s that was called %d times", record.how, record.calls)
     end
   end
 end
