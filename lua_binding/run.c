@@ -29,9 +29,13 @@ COLD static int refuse_yield(lua_State *L, int *results) {
   return status;
 }
 
-/* (light thread that died of an error) -> a reference to its traceback */
+/* (light thread that died of an error, or NULL) -> a reference to its traceback */
 static int make_traceback(lua_State *L) {
-  luaL_traceback(L, lua_touserdata(L, 1), NULL, 0);
+  lua_State *dead = lua_touserdata(L, 1);
+  if (dead)
+    luaL_traceback(L, dead, NULL, 0);
+  else
+    lua_pushliteral(L, "stack traceback:\n\t(its variables were closed, after a kill)");
   lua_pushinteger(L, luaL_ref(L, LUA_REGISTRYINDEX));
   return 1;
 }
@@ -179,16 +183,20 @@ static bool left_a_hook(lua_State *L) {
 /*
  * The thread died of an error. The traceback first, while its frames are
  * there; then the reset, which closes to-be-closed variables, and may block,
- * and may change the error.
+ * and may change the error. For a kill, which has none, a traceback would cost more
+ * than all else: should it become an error there, the frames are gone.
  */
 COLD static void ended_badly(struct pair *pair, lua_State *L) {
   struct runtime *rt = l_rt(pair);
   lua_checkstack(L, 4);
-  int traceback = l_is_exit(L, -1) ? LUA_REFNIL : dead_traceback(rt, L);
+  bool killed = l_is_exit(L, -1);
+  int traceback = killed ? LUA_REFNIL : dead_traceback(rt, L);
   pair->spoilt = pair->spoilt || left_a_hook(L);
   pair->at = rt->L = L;
   lua_resetthread(L);
   lua_settop(L, 1); /* the error */
+  if (killed && !l_is_exit(L, 1))
+    traceback = dead_traceback(rt, NULL);
   if (pair->handle->raw && pair->g->parent != &rt->hub.self)
     failed_raw(pair, L);
   else
