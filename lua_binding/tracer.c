@@ -286,7 +286,10 @@ static const char *problem_of(struct runtime *rt, const char *path, int error) {
 }
 
 static const char *check_path(struct runtime *rt, const char *path) {
-  if (ends_in(path, ".json") || ends_in(path, ".html"))
+  bool page = ends_in(path, ".html");
+  if (page && l_timeline_page().head_size == 0)
+    return "needs a file whose name ends in .json: this build has no pages";
+  if (page || ends_in(path, ".json"))
     return NULL;
   snprintf(rt->problem, sizeof rt->problem,
            "needs a file whose name ends in .json or .html (got '%s')", path);
