@@ -82,8 +82,12 @@ static bool is_ours(const struct tracer *tracer) {
   return tracer->recorder.pid == getpid();
 }
 
+/* It may have been written before, by a signal that was not the end after all. */
 static int write_trace(struct tracer *tracer, bool careful) {
   recorder_stop_clock(&tracer->recorder);
+  if (lseek(tracer->file, 0, SEEK_CUR) > 0 &&
+      (ftruncate(tracer->file, 0) < 0 || lseek(tracer->file, 0, SEEK_SET) < 0))
+    return -errno;
   int result = write_file(tracer, tracer->file, careful);
   return result == 0 && tracer->recorder.error ? -tracer->recorder.error : result;
 }
@@ -222,14 +226,17 @@ static void write_carefully(void *data) {
     write_flight(crash->tracer, crash->why, true);
 }
 
+/* A fault in here ends it, too. */
 static void write_all(const char *why, bool flights) {
+  static atomic_flag writing = ATOMIC_FLAG_INIT;
+  if (atomic_flag_test_and_set(&writing))
+    return;
   for (int i = 0; i < TRACERS; i++) {
     struct crash crash = {tracers[i], why};
-    if (!crash.tracer || !is_ours(crash.tracer) || (crash.tracer->file < 0 && !flights))
-      continue;
-    tracers[i] = NULL;
-    l_guarded(write_carefully, &crash);
+    if (crash.tracer && is_ours(crash.tracer) && (crash.tracer->file >= 0 || flights))
+      l_guarded(write_carefully, &crash);
   }
+  atomic_flag_clear(&writing);
 }
 
 void l_traces_crash(const char *why) {
@@ -280,7 +287,7 @@ static bool enlist(struct tracer *tracer) {
 }
 
 static const char *problem_of(struct runtime *rt, const char *path, int error) {
-  snprintf(rt->problem, sizeof rt->problem, "cannot be written to '%s': %s", path,
+  snprintf(rt->problem, sizeof rt->problem, "cannot be written to '%.400s': %s", path,
            strerror(error));
   return rt->problem;
 }
@@ -292,7 +299,7 @@ static const char *check_path(struct runtime *rt, const char *path) {
   if (page || ends_in(path, ".json"))
     return NULL;
   snprintf(rt->problem, sizeof rt->problem,
-           "needs a file whose name ends in .json or .html (got '%s')", path);
+           "needs a file whose name ends in .json or .html (got '%.400s')", path);
   return rt->problem;
 }
 

@@ -869,13 +869,14 @@ describe_example("tail.lua", function(example)
     local path = make_file("first\nsec")
     local out, err = shell(([[
       await() { until [ "$(cat %s.out)" = "$1" ] || ! kill -0 $pid; do sleep 0.01; done; }
+      : >%s.out
       timeout %d %s %stail.lua %s 1000 >%s.out & pid=$!
       await 'first'
       printf 'ond\nthird\nla' >>%s
       await "$(printf 'first\nsecond\nthird')"
       kill $pid
       cat %s.out; rm %s.out
-    ]]):format(path, SECONDS, quote(PROGRAM), EXAMPLES, path, path, path, path, path))
+    ]]):format(path, path, SECONDS, quote(PROGRAM), EXAMPLES, path, path, path, path, path))
     assert.equal("first\nsecond\nthird\n", out)
     assert.equal("", err)
   end)
