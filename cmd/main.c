@@ -73,6 +73,7 @@ static void apply_settings(lua_State *L, const struct options *options) {
       options->flight_recorder && !*options->flight_recorder ? "greenlua-flight-%p.html"
                                                             : options->flight_recorder);
   set(L, "why_alive", "--why-alive", options->why_alive ? "on" : NULL);
+  set(L, "profile", "--profile", options->profile);
 }
 
 static bool may_be_interactive(const struct options *options) {

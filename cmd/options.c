@@ -49,6 +49,8 @@ static const struct own_option own_options[] = {
   {"--trace", "=FILE", "write a timeline of all greenlets, *.html or *.json", VALUE(trace)},
   {"--flight-recorder", "[=FILE]", "keep the last of it, for a deadlock, a crash or SIGUSR2",
    VALUE(flight_recorder)},
+  {"--profile", "=FILE", "write where the CPU was used, who waited: FILE.html or FILE.folded",
+   VALUE(profile)},
 };
 
 enum { OWN_OPTIONS = sizeof own_options / sizeof *own_options };

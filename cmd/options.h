@@ -24,7 +24,7 @@ struct options {
   bool execute;               /* -e was there: with no script, do not read one from stdin */
   bool ignore_environment;    /* -E */
   /* Settings of the binding, as given, "" without a value; NULL if they are not. */
-  const char *leaks, *report, *watchdog, *why_alive, *deadlock, *trace, *flight_recorder;
+  const char *leaks, *report, *watchdog, *why_alive, *deadlock, *trace, *flight_recorder, *profile;
 };
 
 /* Read argv, which must outlive *options. Never fails: see action. */

@@ -10,6 +10,7 @@
 
 #include "core/clock.h"
 #include "lua_binding/answer.h"
+#include "lua_binding/profile.h"
 #include "lua_binding/stuck.h"
 #include "lua_binding/ticker.h"
 #include "lua_binding/watchdog.h"
@@ -184,6 +185,8 @@ static void on_urgent(int number, siginfo_t *info, void *context) {
       l_watchdog_tick(rt);
     } else if (info->si_code == SI_TIMER && info->si_value.sival_int == TICK_UNHEARD) {
       l_unheard_tick(rt);
+    } else if (info->si_code == SI_TIMER && info->si_value.sival_int == TICK_PROFILE) {
+      l_profile_tick(rt);
     } else if (info->si_code == SI_QUEUE && listening) {
       l_note_question((unsigned)info->si_value.sival_int);
       l_want(rt, WANT_ANSWER);
@@ -200,6 +203,7 @@ static void forked(void) {
   ticker_forget(&stuck);
   ticking = false;
   l_watchdog_forked();
+  l_profile_forked();
   l_forget_signals();
 }
 

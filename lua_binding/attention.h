@@ -9,7 +9,7 @@
  *     SIGUSR1                    what all greenlets do, to stderr
  *     SIGURG, from sigqueue      the same, to the program that asks (answer.h)
  *     SIGURG, from a timer       ticks: is it stuck in C; the watchdog (watchdog.c); has
- *                                nobody taken SIGTERM (interrupt.c)
+ *                                nobody taken SIGTERM (interrupt.c); samples (profile.c)
  *
  * A script that watches one of these signals itself takes it over: watchers replace
  * the handler, and put it back.
@@ -24,7 +24,7 @@
 enum { WANT_DUMP = 1, WANT_ANSWER = 2, WANT_WATCHDOG = 4 };
 
 /* What the timers' signals carry. */
-enum { TICK_STUCK = 1, TICK_WATCHDOG = 2, TICK_UNHEARD = 3 };
+enum { TICK_STUCK = 1, TICK_WATCHDOG = 2, TICK_UNHEARD = 3, TICK_PROFILE = 4 };
 
 /* Have this served soon. Safe in signal handlers. */
 void l_want(struct runtime *rt, unsigned what);

@@ -1,6 +1,9 @@
 /*
  * attributes.c: what can be read of a Greenlet, and its name.
  */
+#include <stdio.h>
+#include <string.h>
+
 #include "lua_binding/greenlet.h"
 #include "lua_binding/runtime.h"
 #include "lua_binding/stuck.h"
@@ -210,6 +213,23 @@ int l_set_name(lua_State *L) {
   handle->named = true;
   tell_name(handle);
   return 0;
+}
+
+/* Is it the one that it got because somebody has asked for its name? */
+static bool is_default(const struct handle *handle, const char *name) {
+  char text[32];
+  snprintf(text, sizeof text, "Greenlet-%d", handle->ident - 1);
+  return strcmp(name, text) == 0;
+}
+
+const char *l_given_name(struct pair *pair) {
+  lua_State *store = l_rt(pair)->store;
+  if (!pair->handle || !pair->handle->named)
+    return NULL;
+  l_push_handle(store, pair);
+  const char *name = l_peek_greenlet_name(store, -1);
+  lua_pop(store, 1);
+  return name && !is_default(pair->handle, name) ? name : NULL;
 }
 
 void l_push_function_name(lua_State *L, int idx) {

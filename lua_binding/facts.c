@@ -161,6 +161,11 @@ static uint32_t object(struct recorder *recorder, const struct greenlet *g) {
   return l_pair(g)->label;
 }
 
+const char *l_waited_text(const struct greenlet *g) {
+  const struct pair *pair = l_pair(g);
+  return l_text_of(&l_rt(pair)->labels, pair->label & ~LABEL);
+}
+
 static uint32_t place(const struct greenlet *g) {
   return l_pair(g)->place & ~SITE_INNER;
 }

@@ -13,6 +13,9 @@
 /* For recorders whose `data` is the runtime. */
 extern const struct recorder_host l_recorder_host;
 
+/* What the greenlet waits for, `lock "A"` say, as far as that was noted; or NULL. */
+const char *l_waited_text(const struct greenlet *g);
+
 /* "Greenlet-3" */
 uint32_t l_number_label(struct runtime *rt, int ident);
 

@@ -21,6 +21,7 @@
 #include "core/clock.h"
 #include "lua_binding/attention.h"
 #include "lua_binding/binding.h"
+#include "lua_binding/profile.h"
 #include "lua_binding/runtime.h"
 #include "lua_binding/stuck.h"
 #include "lua_binding/ticker.h"
@@ -199,6 +200,7 @@ static void arm_hook(lua_State *L) {
 
 void l_last_resort(void) {
   l_traces_last_resort();
+  l_profile_last_resort();
   if (last_resort)
     last_resort();
 }
@@ -362,6 +364,7 @@ static bool in_library(lua_State *L, lua_Debug *ar) {
 
 static void on_count(lua_State *L, lua_Debug *ar) {
   struct runtime *rt = l_find_runtime(L);
+  l_profile_hooked(L);
   if (clock_seconds() - rt->hub.now >= rt->hub.switch_interval && may_yield(L, rt) &&
       !in_library(L, ar))
     give_way(L, rt, wait_turn);
@@ -369,6 +372,7 @@ static void on_count(lua_State *L, lua_Debug *ar) {
 
 static void slice(lua_State *thread) {
   l_unhook(thread);
+  l_profile_unhook(thread);
   if (lua_gethook(thread) == l_on_interrupt_hook) {
     saved_hook = on_count;
     saved_mask = LUA_MASKCOUNT;

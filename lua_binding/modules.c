@@ -9,6 +9,7 @@
 
 #include "lua_binding/binding.h"
 #include "lua_binding/members.h"
+#include "lua_binding/profile.h"
 #include "lua_binding/queue.h"
 #include "lua_binding/runtime.h"
 #include "lua_binding/waitable.h"
@@ -17,7 +18,7 @@
 #define MODULES(X) \
   X(monkey, NULL) X(event, l_open_event) X(lock, l_open_lock) X(local, NULL) X(util, NULL) \
   X(queue, l_open_queue) X(select, l_open_select) \
-  X(pool, l_open_pool) X(scope, l_open_scope) X(trace, NULL)
+  X(pool, l_open_pool) X(scope, l_open_scope) X(trace, NULL) X(profile, l_open_profile)
 
 static const struct module {
   const char *name;

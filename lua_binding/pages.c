@@ -10,6 +10,7 @@
 #define MARK "@TRACE@"
 
 extern const char page_timeline[], page_timeline_end[];
+extern const char page_flame[], page_flame_end[];
 
 static struct page_parts divide(const char *page, const char *end) {
   const size_t mark_size = sizeof MARK - 1;
@@ -22,4 +23,8 @@ static struct page_parts divide(const char *page, const char *end) {
 
 struct page_parts l_timeline_page(void) {
   return divide(page_timeline, page_timeline_end);
+}
+
+struct page_parts l_flame_page(void) {
+  return divide(page_flame, page_flame_end);
 }

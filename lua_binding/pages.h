@@ -20,4 +20,7 @@ struct page_parts {
 /* The page that shows a trace. A signal handler may ask for it. */
 struct page_parts l_timeline_page(void);
 
+/* The one that shows a profile; the same. */
+struct page_parts l_flame_page(void);
+
 #endif

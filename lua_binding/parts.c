@@ -17,6 +17,7 @@ struct part {
   PART(monkey, false) PART(event, false) PART(lock, false) PART(local, false) \
   PART(util, false) PART(waitable, false) PART(queue, false) PART(select, false) \
   PART(mapping, false) PART(pool, false) PART(scope, false) PART(trace, false) \
+  PART(profile, false) \
   PART(report, true) PART(waits, true) PART(cycle, true) PART(waiter, true) PART(handler, true) \
   PART(settings, true) PART(dump, true) PART(unobserved, true) PART(process, true)
 

@@ -13,8 +13,6 @@
 #include "lua_binding/waitable.h"
 #include "lua_binding/watcher.h"
 
-enum { DEEPEST = 200 };
-
 lua_State *l_resumed_by(lua_State *thread) {
   lua_State *next = NULL;
   lua_Debug ar;
@@ -29,11 +27,10 @@ lua_State *l_resumed_by(lua_State *thread) {
   return next == thread ? NULL : next;
 }
 
-/* Fill threads[] from the base to the innermost; returns how many. */
-static int chain(const struct pair *pair, lua_State **threads) {
+int l_threads_to(const struct pair *pair, lua_State *at, lua_State **threads) {
   int count = 0;
-  lua_State *thread = pair->L, *at = pair == l_current(l_rt(pair)) ? pair->at : l_innermost(pair);
-  while (thread && count < DEEPEST - 1) {
+  lua_State *thread = pair->L;
+  while (thread && count < L_DEEPEST - 1) {
     threads[count++] = thread;
     if (thread == at)
       return count;
@@ -43,8 +40,14 @@ static int chain(const struct pair *pair, lua_State **threads) {
   return count;
 }
 
+/* Fill threads[] from the base to the innermost; returns how many. */
+static int chain(const struct pair *pair, lua_State **threads) {
+  lua_State *at = pair == l_current(l_rt(pair)) ? pair->at : l_innermost(pair);
+  return l_threads_to(pair, at, threads);
+}
+
 void l_each_thread(struct pair *pair, void (*visit)(lua_State *)) {
-  lua_State *threads[DEEPEST];
+  lua_State *threads[L_DEEPEST];
   if (pair == l_current(l_rt(pair)))
     pair->at = l_rt(pair)->L;
   int count = chain(pair, threads);
@@ -53,7 +56,7 @@ void l_each_thread(struct pair *pair, void (*visit)(lua_State *)) {
 }
 
 void l_push_traceback(lua_State *L, struct pair *pair) {
-  lua_State *threads[DEEPEST];
+  lua_State *threads[L_DEEPEST];
   if (!pair->g->begun) {
     lua_pushliteral(L, "stack traceback:\n\t(not started)");
     return;
@@ -71,7 +74,7 @@ void l_push_traceback(lua_State *L, struct pair *pair) {
 }
 
 lua_State *l_find_place(const struct pair *pair, lua_Debug *ar) {
-  lua_State *threads[DEEPEST];
+  lua_State *threads[L_DEEPEST];
   int count = pair->g->begun ? chain(pair, threads) : 0;
   while (count-- > 0)
     for (int level = 0; level < LEVELS_UP && lua_getstack(threads[count], level, ar); level++) {

@@ -15,6 +15,7 @@
 #include "lua_binding/ending.h"
 #include "lua_binding/fault.h"
 #include "lua_binding/pair.h"
+#include "lua_binding/profile.h"
 #include "lua_binding/tracer.h"
 
 enum { DEFAULT_SLOTS = 64, DEFAULT_SLOT_BYTES = 4 << 20, DEFAULT_TRAIL = 10 };
@@ -112,6 +113,7 @@ static int l_runtime_gc(lua_State *L) {
   struct runtime *rt = lua_touserdata(L, 1);
   rt->closing = true;
   l_close_traces(rt);
+  l_profile_close(rt);
   l_close_interrupt(rt);
   l_close_attention(rt);
   l_close_faults(rt);

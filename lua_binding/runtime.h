@@ -375,6 +375,9 @@ int l_get_name(lua_State *L);
 const char *l_peek_greenlet_name(lua_State *L, int idx);
 int l_set_name(lua_State *L);
 int l_greenlet_tostring(lua_State *L);
+/* The name that a script has given it, NULL if none has, or one that is no string. Lasts as
+ * long as the name; no memory is allocated. */
+const char *l_given_name(struct pair *pair);
 /* Push a NEW handle with the metatable at index `meta`. */
 struct handle *l_new_handle(lua_State *L, struct runtime *rt, int meta);
 /* Kill the handle at idx, not dead, by the error at `error` (0: GreenletExit),
@@ -488,6 +491,10 @@ void l_push_waited(lua_State *L, const struct pair *pair);
 /* The thread that the top frame of `thread` has resumed, or may have: a coroutine that it
  * holds. NULL if there is none. Safe in signal handlers. */
 lua_State *l_resumed_by(lua_State *thread);
+/* Fill threads[] with those of a living greenlet: from its base to `at`, the innermost;
+ * returns how many. No memory is allocated. */
+enum { L_DEEPEST = 200 };
+int l_threads_to(const struct pair *pair, lua_State *at, lua_State **threads);
 /* Visit the threads of a living greenlet: its base and the coroutines that it is in. */
 void l_each_thread(struct pair *pair, void (*visit)(lua_State *));
 void l_push_traceback(lua_State *L, struct pair *pair);

@@ -9,12 +9,14 @@
 #include "lua_binding/attention.h"
 #include "lua_binding/cycle.h"
 #include "lua_binding/ending.h"
+#include "lua_binding/profile.h"
 #include "lua_binding/runtime.h"
 #include "lua_binding/tracer.h"
 #include "lua_binding/watchdog.h"
 
 enum setting { TRACK_TREE, STACK_SLOTS, STACK_SIZE, STACK_MOVE, TRAIL_LIMIT, SPAWN_CALLBACKS,
-               PINNING, DUMP, WATCHDOG, WHY_ALIVE, LEAKS, REPORT, DEADLOCK, TRACE, FLIGHT };
+               PINNING, DUMP, WATCHDOG, WHY_ALIVE, LEAKS, REPORT, DEADLOCK, TRACE, FLIGHT,
+               PROFILE };
 
 static const char *const leaks_words[] = {"off", "warn", "error", NULL};
 static const char *const deadlock_words[] = {"off", "warn", "error", NULL}; /* DEADLOCK_OFF ... */
@@ -26,7 +28,8 @@ static enum setting check_setting(lua_State *L, int idx) {
   static const char *const names[] = {"track_greenlet_tree", "stack_slots", "stack_size",
                                       "stack_move", "spawning_stack_limit", "spawn_callbacks",
                                       "pinning", "dump", "watchdog", "why_alive", "leaks",
-                                      "report", "deadlock", "trace", "flight_recorder", NULL};
+                                      "report", "deadlock", "trace", "flight_recorder",
+                                      "profile", NULL};
   return (enum setting)luaL_checkoption(L, idx, NULL, names);
 }
 
@@ -84,6 +87,7 @@ static int core_set(lua_State *L) {
       break;
     case TRACE: problem = l_set_trace(L, rt, luaL_checkstring(L, 2)); break;
     case FLIGHT: problem = l_set_flight(L, rt, luaL_checkstring(L, 2)); break;
+    case PROFILE: problem = l_set_profile(L, rt, luaL_checkstring(L, 2)); break;
     case REPORT: rt->report_late = luaL_checkoption(L, 2, NULL, report_words) == 1; break;
   }
   lua_pushstring(L, problem);
@@ -109,6 +113,7 @@ static int core_get(lua_State *L) {
     case TRACE: lua_pushstring(L, l_get_trace(rt)); break;
     case FLIGHT: lua_pushstring(L, l_get_flight(rt)); break;
     case REPORT: lua_pushstring(L, report_words[rt->report_late]); break;
+    case PROFILE: lua_pushstring(L, l_get_profile(rt)); break;
   }
   return 1;
 }
@@ -139,7 +144,8 @@ void l_read_environment(lua_State *L, struct runtime *rt) {
                   {"report", "GREENLUA_REPORT"},
                   {"deadlock", "GREENLUA_DEADLOCK"},
                   {"trace", "GREENLUA_TRACE"},
-                  {"flight_recorder", "GREENLUA_FLIGHT_RECORDER"}};
+                  {"flight_recorder", "GREENLUA_FLIGHT_RECORDER"},
+                  {"profile", "GREENLUA_PROFILE"}};
   for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
     const char *text = getenv(settings[i].variable);
     if (text)

@@ -47,6 +47,8 @@
 -- @tfield string greenlet.config.flight_recorder the file, `*.json` or `*.html`, that the
 --   [flight recorder](timeline.md) writes after a deadlock, an error or a crash, and at SIGUSR2;
 --   default `""`: it is off
+-- @tfield string greenlet.config.profile the file that a [profile](profiling.md) goes to, `*.html` or
+--   `*.folded`; `""` ends the profile and writes it; default `""`: none
 
 -- Settings and their types. What is in effect is known in C: some are rounded, or end where memory
 -- does.
@@ -60,7 +62,7 @@ local types = {
   -- One of these words:
   leaks = { "off", "warn", "error" }, report = { "now", "unobserved" },
   deadlock = { "off", "warn", "error" },
-  trace = "file", flight_recorder = "file",
+  trace = "file", flight_recorder = "file", profile = "file",
 }
 
 local lua_types = { seconds = "number", file = "string" }
