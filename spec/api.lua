@@ -6,7 +6,7 @@
 -- docstring, and for each docstring of a thing that is not there.
 
 local MODULES = { "event", "lock", "queue", "pool", "local", "util", "select", "scope", "monkey",
-  "trace" }
+  "trace", "profile" }
 
 local documented = {}
 for _, entry in ipairs(dofile(arg[1]).entries) do documented[entry.name] = entry end

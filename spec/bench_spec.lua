@@ -184,6 +184,13 @@ describe("scripts/bench", function()
     assert.has_error(function() report.write(path, "b", "") end)
   end)
 
+  it("profile.lua shows every figure", function()
+    local out, err, status = bench("profile.lua", "--quick")
+    assert.equal("", err)
+    assert.equal(0, status)
+    assert.equal(3, select(2, out:gsub("more with a profile |", "")))
+  end)
+
   it("trace.lua shows every figure", function()
     local out, err, status = bench("trace.lua", "--quick")
     assert.equal("", err)

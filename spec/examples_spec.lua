@@ -1078,6 +1078,19 @@ describe_example("deadlock.lua", function(example)
   end)
 
   it_refuses(example, "--fix", "--fixed 1")
+
+describe_example("hot_spots.lua", function(example)
+  it("finds who works, and what the others wait for", function()
+    for _, seconds in ipairs {"", "0.5"} do
+      local out, err, status = example(seconds)
+      assert.equal("", err)
+      assert.equal("most CPU time: greedy\nin the function: crunch\n"
+        .. "most waiting for: lock \"table\"\n", out)
+      assert.equal(0, status)
+    end
+  end)
+
+  it_refuses(example, "x", "0", "-1", "1 x")
 end)
 
 describe("scripts/examples", function()
