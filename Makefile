@@ -469,7 +469,7 @@ $(BENCH)/erlang/%.beam: $(PEERS)/erlang/%.erl
 .PHONY: bench
 bench: all bench-peers ## measure, beside other systems; fill in docs/performance.md
 	$(BUILD)/greenlua scripts/bench/run.lua --write
-	$(MAKE) --no-print-directory bench-prompt bench-trace
+	$(MAKE) --no-print-directory bench-prompt bench-trace bench-profile
 	@if command -v gnuplot >/dev/null; then $(MAKE) --no-print-directory bench-scaling; \
 	else echo "gnuplot is not installed: docs/scaling.svg stays as it is"; fi
 
@@ -480,6 +480,10 @@ bench-prompt: all ## measure the prompt: its start, beside stock lua's, and its 
 .PHONY: bench-trace
 bench-trace: all ## measure what tracing costs
 	$(BUILD)/greenlua scripts/bench/trace.lua --write
+
+.PHONY: bench-profile
+bench-profile: all ## measure what a profile costs
+	$(BUILD)/greenlua scripts/bench/profile.lua --write
 
 .PHONY: bench-scaling
 bench-scaling: all ## measure from 10 to 1,000,000 greenlets; draw docs/scaling.svg (needs gnuplot)
