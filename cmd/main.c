@@ -93,8 +93,10 @@ static int prepare(lua_State *L) {
   lua_gc(L, LUA_GCSTOP); /* what comes now is here to stay */
   luaL_openlibs(L);
   set_arg(L, options);
-  if (options->trace) /* which the binding would begin already */
+  if (options->trace) /* what the binding would begin already */
     unsetenv("GREENLUA_TRACE");
+  if (options->profile)
+    unsetenv("GREENLUA_PROFILE");
   install_binding(L);
   apply_settings(L, options);
   parts_push(L);

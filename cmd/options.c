@@ -46,7 +46,7 @@ static const struct own_option own_options[] = {
    VALUE(watchdog)},
   {"--why-alive", "", "tell what keeps the program running after its last line",
    VALUE(why_alive)},
-  {"--trace", "=FILE", "write a timeline of all greenlets, *.html or *.json", VALUE(trace)},
+  {"--trace", "=FILE", "write a timeline of all greenlets: FILE.html or FILE.json", VALUE(trace)},
   {"--flight-recorder", "[=FILE]", "keep the last of it, for a deadlock, a crash or SIGUSR2",
    VALUE(flight_recorder)},
   {"--profile", "=FILE", "write where the CPU was used, who waited: FILE.html or FILE.folded",

@@ -182,10 +182,13 @@ static void told_kernel(struct ev_loop *loop) {
     observers_polling(hub, true);
 }
 
+/* What errno says of that libev has yet to look at. */
 static void asked_kernel(struct ev_loop *loop) {
   const struct hub *hub = ev_userdata(loop);
+  int error = errno;
   if (hub->observers)
     observers_polling(hub, false);
+  errno = error;
 }
 
 /* The hub is about to wait: a good time to give back what stacks do not use.

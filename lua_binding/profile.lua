@@ -49,7 +49,7 @@ end
 --- Begin a profile; the file is made at once, and has the profile when that stops.
 -- That is at the latest when the program ends, however it does. The child of a fork takes none.
 -- @function greenlet.profile.start
--- @tparam string file its name: `*.html` or `*.folded`
+-- @tparam string file its name: `*.html` or `*.folded`; `%p` in it is the number of the process
 -- @tparam[opt] table options `interval`: seconds of work between samples, 0.0001 to 10; default
 --   about 0.001
 -- @raise bad argument: another name; a file that cannot be written; there is a profile already

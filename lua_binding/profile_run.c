@@ -3,13 +3,12 @@
  * and what the module greenlet.profile has of C.
  */
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "lua_binding/datafile.h"
 #include "lua_binding/guarded.h"
 #include "lua_binding/pages.h"
 #include "lua_binding/profile.h"
@@ -19,34 +18,6 @@
 static const double INTERVAL_SECONDS = 0.000997, LEAST_SECONDS = 0.0001, MOST_SECONDS = 10;
 
 static struct profile *const p = &l_profile;
-
-static bool ends_in(const char *path, const char *suffix) {
-  size_t length = strlen(path), end = strlen(suffix);
-  return length > end && strcmp(path + length - end, suffix) == 0;
-}
-
-/* Not one of the standard streams, should those be closed. */
-static int open_file(const char *path) {
-  int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0666);
-  if (file < 0 || file > STDERR_FILENO)
-    return file;
-  int higher = fcntl(file, F_DUPFD_CLOEXEC, STDERR_FILENO + 1), error = errno;
-  close(file);
-  errno = error;
-  return higher;
-}
-
-/* The path from the root, on the heap: scripts may change the directory. */
-static char *complete(const char *path) {
-  char text[PATH_MAX + 1];
-  if (*path == '/' || !getcwd(text, PATH_MAX))
-    return strdup(path);
-  size_t length = strlen(text) + strlen(path) + 2;
-  char *whole = malloc(length);
-  if (whole)
-    snprintf(whole, length, "%s/%s", strcmp(text, "/") == 0 ? "" : text, path);
-  return whole;
-}
 
 /* ---- Ending ---- */
 
@@ -60,12 +31,6 @@ static void term(void) {
   *p = (struct profile){.file = -1};
 }
 
-static const char *problem_of(struct runtime *rt, const char *path, int error) {
-  snprintf(rt->problem, sizeof rt->problem, "cannot be written to '%s': %s", path,
-           strerror(error));
-  return rt->problem;
-}
-
 /* NULL, or what went wrong. */
 static const char *stop(lua_State *L) {
   struct runtime *rt = p->rt;
@@ -73,7 +38,7 @@ static const char *stop(lua_State *L) {
   l_profile_leave();
   l_profile_read_names(&p->tree);
   int result = l_profile_write(p);
-  const char *problem = result < 0 ? problem_of(rt, p->path, -result) : NULL;
+  const char *problem = result < 0 ? l_datafile_problem(rt, p->path, -result) : NULL;
   term();
   return problem;
 }
@@ -124,14 +89,9 @@ void l_profile_last_resort(void) {
 /* ---- Beginning ---- */
 
 static const char *check_path(struct runtime *rt, const char *path) {
-  bool page = ends_in(path, ".html");
-  if (page && l_flame_page().head_size == 0)
+  if (l_ends_in(path, ".html") && l_flame_page().head_size == 0)
     return "needs a file whose name ends in .folded: this build has no pages";
-  if (page || ends_in(path, ".folded"))
-    return NULL;
-  snprintf(rt->problem, sizeof rt->problem,
-           "needs a file whose name ends in .html or .folded (got '%s')", path);
-  return rt->problem;
+  return l_check_suffix(rt, path, ".html", ".folded");
 }
 
 static const char *start(lua_State *L, struct runtime *rt, const char *path, double interval) {
@@ -140,14 +100,18 @@ static const char *start(lua_State *L, struct runtime *rt, const char *path, dou
   if (problem)
     return problem;
   term(); /* what a try without memory has left */
-  p->page = ends_in(path, ".html");
+  char complete[PATH_MAX];
+  p->page = l_ends_in(path, ".html");
   p->fast = l_trail_ready(L, rt);
   l_walk_libraries(L, &p->tree);
-  p->path = complete(path);
+  int result = l_complete_path(complete, path);
+  p->path = result == 0 ? strdup(complete) : NULL;
   watching = watching || atexit(at_exit) == 0;
-  p->file = p->path && watching ? open_file(p->path) : -1;
-  if (p->file < 0)
-    return problem_of(rt, path, p->path && watching ? errno : ENOMEM);
+  if (result == 0)
+    result = p->path && watching ? l_open_datafile(p->path) : -ENOMEM;
+  if (result < 0)
+    return l_datafile_problem(rt, path, -result);
+  p->file = result;
   p->pid = getpid();
   l_profile_begin(rt, interval);
   return NULL;

@@ -14,6 +14,7 @@
 
 #include "core/clock.h"
 #include "core/trace.h"
+#include "lua_binding/datafile.h"
 #include "lua_binding/facts.h"
 #include "lua_binding/fault.h"
 #include "lua_binding/guarded.h"
@@ -44,11 +45,6 @@ static const struct trace_host trace_host, quiet_host;
 
 /* ---- Files ---- */
 
-static bool ends_in(const char *path, const char *suffix) {
-  size_t length = strlen(path), end = strlen(suffix);
-  return length > end && strcmp(path + length - end, suffix) == 0;
-}
-
 static int write_page_part(int file, const char *bytes, size_t size) {
   return l_write_all(file, bytes, size) ? 0 : -errno;
 }
@@ -63,11 +59,6 @@ static int write_file(struct tracer *tracer, int file, bool careful) {
   if (result == 0)
     result = trace_write(&tracer->recorder, host, tracer->script, file, PAGE_RECORDS, careful);
   return result < 0 ? result : write_page_part(file, page.tail, page.tail_size);
-}
-
-static int open_file(const char *path) {
-  int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0666);
-  return file < 0 ? -errno : file;
 }
 
 /* ---- Ending ---- */
@@ -181,7 +172,7 @@ static void tell_flight(const struct tracer *tracer, const char *why, int result
 }
 
 static void write_flight(struct tracer *tracer, const char *why, bool careful) {
-  int file = open_file(tracer->path), result = file;
+  int file = l_open_datafile(tracer->path), result = file;
   if (file >= 0) {
     recorder_stop_clock(&tracer->recorder);
     result = write_file(tracer, file, careful);
@@ -286,34 +277,10 @@ static bool enlist(struct tracer *tracer) {
   return false;
 }
 
-static const char *problem_of(struct runtime *rt, const char *path, int error) {
-  snprintf(rt->problem, sizeof rt->problem, "cannot be written to '%.400s': %s", path,
-           strerror(error));
-  return rt->problem;
-}
-
 static const char *check_path(struct runtime *rt, const char *path) {
-  bool page = ends_in(path, ".html");
-  if (page && l_timeline_page().head_size == 0)
+  if (l_ends_in(path, ".html") && l_timeline_page().head_size == 0)
     return "needs a file whose name ends in .json: this build has no pages";
-  if (page || ends_in(path, ".json"))
-    return NULL;
-  snprintf(rt->problem, sizeof rt->problem,
-           "needs a file whose name ends in .json or .html (got '%.400s')", path);
-  return rt->problem;
-}
-
-int l_complete_path(char *complete, const char *path) {
-  char directory[PATH_MAX] = "", number[16] = "";
-  const char *slash = *path == '/' ? "" : "/", *mark = strstr(path, "%p");
-  int before = mark ? (int)(mark - path) : (int)strlen(path);
-  if (*slash && !getcwd(directory, sizeof directory))
-    return -errno;
-  if (mark)
-    snprintf(number, sizeof number, "%d", (int)getpid());
-  int length = snprintf(complete, PATH_MAX, "%s%s%.*s%s%s", directory, slash, before, path, number,
-                        mark ? mark + 2 : "");
-  return length < PATH_MAX ? 0 : -ENAMETOOLONG;
+  return l_check_suffix(rt, path, ".json", ".html");
 }
 
 /* arg[0], as a text for ever. */
@@ -333,7 +300,7 @@ static int begin(struct tracer *tracer, const char *path, bool flight) {
   int result = l_complete_path(tracer->path, path);
   tracer->file = -1;
   if (result == 0 && !flight)
-    result = tracer->file = open_file(tracer->path);
+    result = tracer->file = l_open_datafile(tracer->path);
   if (result < 0)
     return result;
   result = flight ? recorder_init_ring(recorder, &tracer->rt->hub, FLIGHT_RECORDS,
@@ -353,10 +320,10 @@ static const char *start(lua_State *L, struct runtime *rt, struct tracer **place
   const char *script = script_of(L, rt);
   struct tracer *tracer = calloc(1, sizeof *tracer);
   if (!tracer)
-    return problem_of(rt, path, ENOMEM);
+    return l_datafile_problem(rt, path, ENOMEM);
   tracer->rt = rt;
   tracer->script = script;
-  tracer->page = ends_in(path, ".html");
+  tracer->page = l_ends_in(path, ".html");
   int result = begin(tracer, path, flight);
   if (result == 0 && !enlist(tracer)) {
     recorder_term(&tracer->recorder);
@@ -366,7 +333,7 @@ static const char *start(lua_State *L, struct runtime *rt, struct tracer **place
   }
   if (result < 0) {
     free(tracer);
-    return problem_of(rt, path, -result);
+    return l_datafile_problem(rt, path, -result);
   }
   *place = tracer;
   recorder_start(&tracer->recorder);
@@ -385,7 +352,7 @@ const char *l_set_trace(lua_State *L, struct runtime *rt, const char *path) {
   snprintf(written, sizeof written, "%s", rt->tracer->path);
   int result = finish(rt->tracer);
   l_watch(rt);
-  return result < 0 ? problem_of(rt, written, -result) : NULL;
+  return result < 0 ? l_datafile_problem(rt, written, -result) : NULL;
 }
 
 const char *l_set_flight(lua_State *L, struct runtime *rt, const char *path) {

@@ -28,10 +28,6 @@ const char *l_set_flight(lua_State *L, struct runtime *rt, const char *path);
 const char *l_get_trace(const struct runtime *rt);
 const char *l_get_flight(const struct runtime *rt);
 
-/* The file of that name from the root, in PATH_MAX bytes; `%p` in it is the number of the
- * process. 0 or -errno. */
-int l_complete_path(char *complete, const char *path);
-
 /* Something bad has happened, `why`, a word: the flight recorder writes its file. */
 void l_flight_write(struct runtime *rt, const char *why);
 
