@@ -38,6 +38,7 @@ compiler:
         embed   lua_binding, pool
         embed   lua_binding, scope
         embed   lua_binding, trace
+        embed   lua_binding, datafile
         embed   lua_binding, profile
         embed_page PAGES, timeline
         embed_page PAGES, flame

@@ -19,7 +19,8 @@ struct part {
   PART(mapping, false) PART(pool, false) PART(scope, false) PART(trace, false) \
   PART(profile, false) \
   PART(report, true) PART(waits, true) PART(cycle, true) PART(waiter, true) PART(handler, true) \
-  PART(settings, true) PART(dump, true) PART(unobserved, true) PART(process, true)
+  PART(settings, true) PART(dump, true) PART(unobserved, true) PART(process, true) \
+  PART(datafile, true)
 
 #define PART(name, late) BINDING_DECLARE_PART(name)
 PARTS

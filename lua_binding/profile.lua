@@ -26,8 +26,6 @@
 
 local core = ...
 
-local profile = {}
-
 -- The option `interval`, the only one there is.
 local function check_options(options)
   if options == nil then return nil end
@@ -46,6 +44,10 @@ local function check_options(options)
   return interval
 end
 
+local profile = core.datafile("profile", function(file, options)
+  return core.start_profile(file, check_options(options))
+end)
+
 --- Begin a profile; the file is made at once, and has the profile when that stops.
 -- That is at the latest when the program ends, however it does. The child of a fork takes none.
 -- @function greenlet.profile.start
@@ -55,35 +57,16 @@ end
 -- @raise bad argument: another name; a file that cannot be written; there is a profile already
 -- @switches no
 -- @usage greenlet.profile.start("work.html")
-function profile.start(file, options)
-  if type(file) ~= "string" then
-    core.argerror(1, "start", "string expected, got " .. core.typename(file))
-  end
-  if file == "" or file:find("\0", 1, true) then
-    core.argerror(1, "start", "the name of a file is expected")
-  end
-  local problem = core.start_profile(file, check_options(options))
-  if problem then core.argerror(1, "start", "the profile " .. problem) end
-end
 
 --- End the profile and write its file.
 -- @function greenlet.profile.stop
 -- @raise there is no profile; the file cannot be written
 -- @switches no
 -- @usage greenlet.profile.stop()
-function profile.stop()
-  if core.get("profile") == "" then error("there is no profile to stop", 2) end
-  local problem = core.set("profile", "")
-  if problem then error("the profile " .. problem, 2) end
-end
 
 --- Return the file of the profile that is under way, with its directory; nil if there is none.
 -- @function greenlet.profile.file
 -- @treturn string or nil
 -- @switches no
-function profile.file()
-  local file = core.get("profile")
-  return file ~= "" and file or nil
-end
 
 return profile

@@ -25,7 +25,7 @@
 -- @order start stop file
 
 local core = ...
-local trace = {}
+local trace = core.datafile("trace", function(file) return core.set("trace", file) end)
 
 --- Begin to trace; the file is made at once, and has the trace when that stops.
 -- @function greenlet.trace.start
@@ -33,38 +33,16 @@ local trace = {}
 -- @raise bad argument: another name; a file that cannot be written; there is a trace already
 -- @switches no
 -- @usage greenlet.trace.start("startup.html")
-function trace.start(file)
-  if type(file) ~= "string" then
-    core.argerror(1, "start", "string expected, got " .. core.typename(file))
-  end
-  if file == "" or file:find("\0", 1, true) then
-    core.argerror(1, "start", "the name of a file is expected")
-  end
-  if core.get("trace") ~= "" then
-    core.argerror(1, "start", ("a trace is being written to '%s'"):format(core.get("trace")))
-  end
-  local problem = core.set("trace", file)
-  if problem then core.argerror(1, "start", "a trace " .. problem) end
-end
 
 --- End the trace and write its file.
 -- @function greenlet.trace.stop
 -- @raise there is no trace; the file cannot be written
 -- @switches no
 -- @usage greenlet.trace.stop()
-function trace.stop()
-  if core.get("trace") == "" then error("there is no trace to stop", 2) end
-  local problem = core.set("trace", "")
-  if problem then error("the trace " .. problem, 2) end
-end
 
 --- Return the file of the trace that is under way, with its directory; nil if there is none.
 -- @function greenlet.trace.file
 -- @treturn string or nil
 -- @switches no
-function trace.file()
-  local file = core.get("trace")
-  return file ~= "" and file or nil
-end
 
 return trace
