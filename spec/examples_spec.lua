@@ -1078,6 +1078,7 @@ describe_example("deadlock.lua", function(example)
   end)
 
   it_refuses(example, "--fix", "--fixed 1")
+end)
 
 describe_example("hot_spots.lua", function(example)
   it("finds who works, and what the others wait for", function()
