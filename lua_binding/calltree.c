@@ -40,6 +40,7 @@ static bool grow(void **items, size_t bytes, uint32_t *room, struct index *index
   *index = (struct index){places, 2 * more};
   *items = moved;
   *room = more;
+  /* cppcheck-suppress memleak; index->places is it */
   return true;
 }
 

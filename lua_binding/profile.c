@@ -12,7 +12,7 @@
 enum { WALKS = 256 }; /* between two looks at how many waits are read */
 
 /* Walks of this many waits shall take so long, at least: a hundredth of the time. */
-static const uint64_t WALKS_NANOSECONDS = WALKS * 50000u, SHORTEST_WAIT = 1000000;
+static const uint64_t WALKS_NANOSECONDS = WALKS * UINT64_C(50000), SHORTEST_WAIT = 1000000;
 /* Until a tick that led to no sample is repeated: in units of the interval; seconds. */
 static const double RETRY_INTERVALS = 10, LONGEST_RETRY = 1;
 
