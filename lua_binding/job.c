@@ -244,6 +244,7 @@ void l_open_pool(lua_State *L, struct runtime *rt) {
                                        {"job_before", core_job_before},
                                        {NULL, NULL}};
   l_open_members(L, rt);
+  l_open_guests(L, rt);
   lua_rawgeti(L, LUA_REGISTRYINDEX, rt->core_ref);
   l_functions(L, rt, functions);
   l_set_spawn_function(L, rt, "job_spawn", core_job_spawn);

@@ -27,28 +27,39 @@ static int core_append(lua_State *L) {
   return 0;
 }
 
-/* Is the field f of the link on top what is at idx? */
-static bool calls(lua_State *L, int idx) {
-  lua_getfield(L, -1, "f");
+/* Is that field of the table on top what is at idx? */
+static bool has(lua_State *L, const char *field, int idx) {
+  lua_getfield(L, -1, field);
   bool same = lua_rawequal(L, -1, idx);
   lua_pop(L, 1);
   return same;
 }
 
-/* core.take_out(list, f): the first link of f */
-static int core_take_out(lua_State *L) {
-  lua_Integer count = (lua_Integer)lua_rawlen(L, 1), at = 1;
-  lua_settop(L, 2);
-  for (; at <= count; at++) {
-    lua_rawgeti(L, 1, at);
-    if (calls(L, 2))
-      break;
+lua_Integer l_find(lua_State *L, int list, const char *field, int idx) {
+  lua_Integer count = (lua_Integer)lua_rawlen(L, list);
+  for (lua_Integer place = 1; place <= count; place++) {
+    lua_rawgeti(L, list, place);
+    if (has(L, field, idx))
+      return place;
     lua_pop(L, 1);
   }
-  for (; at <= count; at++) {
-    lua_rawgeti(L, 1, at + 1);
-    lua_rawseti(L, 1, at);
+  return 0;
+}
+
+void l_remove_at(lua_State *L, int list, lua_Integer place) {
+  lua_Integer count = (lua_Integer)lua_rawlen(L, list);
+  for (; place <= count; place++) {
+    lua_rawgeti(L, list, place + 1);
+    lua_rawseti(L, list, place);
   }
+}
+
+/* core.take_out(list, f): the first link of f */
+static int core_take_out(lua_State *L) {
+  lua_settop(L, 2);
+  lua_Integer place = l_find(L, 1, "f", 2);
+  if (place)
+    l_remove_at(L, 1, place);
   return 0;
 }
 
@@ -100,7 +111,7 @@ static int core_unchain_first(lua_State *L) {
 static int core_unchain(lua_State *L) {
   lua_settop(L, 2);
   lua_getfield(L, 1, "first");
-  while (lua_toboolean(L, 3) && !calls(L, 2)) {
+  while (lua_toboolean(L, 3) && !has(L, "f", 2)) {
     lua_getfield(L, 3, "after");
     lua_replace(L, 3);
   }

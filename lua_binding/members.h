@@ -89,6 +89,7 @@ void l_job_done(lua_State *L, int idx, int g, lua_Integer tag);
 
 /* Each of these as often as need be: the lists are of several modules. */
 void l_open_members(lua_State *L, struct runtime *rt);
+void l_open_guests(lua_State *L, struct runtime *rt); /* guests.c */
 void l_open_pool(lua_State *L, struct runtime *rt);
 void l_open_scope(lua_State *L, struct runtime *rt);
 

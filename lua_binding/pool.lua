@@ -55,6 +55,7 @@
 
 local core = ...
 local Greenlet = core.Greenlet
+local unpack = table.unpack -- scripts may change the globals
 local event, lock, queue = core.module.event, core.module.lock, core.module.queue
 local acquire, release = lock.Semaphore.acquire, lock.Semaphore.release
 local members_add, members_remove, members_count, members_has, members_list, members_spawn =
@@ -89,14 +90,6 @@ local function check_self(self, name)
   if not Group:class_of(self) then expected(0, name, "Group", self) end
 end
 
--- Guests are members that have their place in the list of another group, or of a
--- scope. They are few.
-local function find_guest(self, g)
-  for i, guest in ipairs(self._guests) do
-    if guest.g == g then return i end
-  end
-end
-
 -- Wake those who wait for `_empty` or `_changed`. There is an event for each time, so that whoever
 -- takes it before looking misses nothing.
 local function pulse(self, name)
@@ -111,27 +104,19 @@ local function give_up_place(self)
   if self._places then release(self._places) end
 end
 
--- In the hub, again if there was no memory for all of it.
-local function drop_guest(self, g)
-  local i = find_guest(self, g)
-  local guest = self._guests[i]
-  if not guest then return end
-  if not guest.gone then give_up_place(self) end
-  guest.gone = true
-  table.remove(self._guests, i)
-  return guest
-end
-
+-- Guests are members that have their place in the list of another group, or of a
+-- scope: guests.c.
 local function remove_guest(self, g)
-  local guest = drop_guest(self, g)
+  local guest = core.drop_guest(self._guests, g, self._members)
   if guest then core.remove_link(g, guest.leave) end
 end
 
--- Dead guests whose link has not been called yet leave now.
+-- Dead guests whose link has not been called yet have no place any more.
 local function count_guests(self)
   local guests = self._guests
   for i = #guests, 1, -1 do
-    if guests[i] and guests[i].g.dead then guests[i].leave() end
+    local guest = guests[i] -- none, if others have left meanwhile
+    if guest and guest.g.dead then core.drop_guest(guests, guest.g, self._members) end
   end
   return #guests
 end
@@ -139,12 +124,13 @@ end
 local function size(self) return members_count(self._members) + count_guests(self) end
 
 local function contains(self, g)
-  return members_has(self._members, g) or (find_guest(self, g) ~= nil and not g.dead)
+  return members_has(self._members, g)
+    or (core.find_guest(self._guests, g) ~= nil and not g.dead)
 end
 
 local function all(self)
   local list = members_list(self._members)
-  for _, guest in ipairs(self._guests) do
+  for _, guest in ipairs { unpack(self._guests) } do
     if not guest.g.dead then list[#list + 1] = guest.g end
   end
   return list
@@ -158,15 +144,17 @@ local function left(self)
   end
 end
 
+-- Returns whether it was none before.
 local function add_guest(self, g, job, tag)
-  local function leave()
-    drop_guest(self, g)
+  local function leave() -- in the hub, again if there was no memory for all of it
+    core.drop_guest(self._guests, g, self._members)
     if job then core.job_done(job, g, tag) end
     job = nil
     left(self)
   end
-  self._guests[#self._guests + 1] = { g = g, leave = leave, gone = false }
-  core.link_quietly(g, leave)
+  local added = core.add_guest(self._guests, { g = g, leave = leave })
+  if added then core.link_quietly(g, leave) end
+  return added
 end
 
 -- Make it a member. The place for it is taken, and free again if it is dead, or has
@@ -174,9 +162,8 @@ end
 local function join(self, g, job, tag)
   local is_member = contains(self, g)
   local added = is_member or members_add(self._members, g, job, tag)
-  if added == nil then
-    add_guest(self, g, job, tag)
-  elseif is_member or not added then
+  if added == nil then added = add_guest(self, g, job, tag) end
+  if is_member or not added then
     give_up_place(self)
     if job then core.link_quietly(g, function() core.job_done(job, g, tag) end) end
   end
