@@ -173,7 +173,16 @@ end
 
 function M.iwait(list, limit, n)
   local done = {}
-  local all = wait("iwait", limit, nil, function()
+  local function pending()
+    local left = {}
+    for _, x in ipairs(list) do left[x] = (left[x] or 0) + 1 end
+    for _, x in ipairs(done) do left[x] = left[x] - 1 end
+    for x, number in pairs(left) do
+      if number > 0 and is_ready(x) then return false end
+    end
+    return true
+  end
+  local all = wait("iwait", limit, pending, function()
     for x in G.iwait(list, limit) do
       done[#done + 1] = x
       if #done == n then return false end

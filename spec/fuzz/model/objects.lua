@@ -80,6 +80,15 @@ function M.queue_link(object, f)
   end)
 end
 
+-- Could it be done now? Of a channel that is not known: its other end may be this very select.
+function case_ready(object, how)
+  local model = queues[object]
+  if how == "wait" then return is_ready(object) end
+  if model.kind == "channel" then return model.shut end
+  if how == "get" then return not getting(object) end
+  return model.shut or not object:full()
+end
+
 function M.select(cases, limit)
   local number = call()
   for _, case in ipairs(cases) do
@@ -91,7 +100,12 @@ function M.select(cases, limit)
       if i ~= index and case[3] then case[3].state = "failed" end
     end
   end)
-  index, item = wait("select", limit, nil, G.select, cases, limit)
+  index, item = wait("select", limit, function()
+    for _, case in ipairs(cases) do
+      if case_ready(case[1], case[2]) then return false end
+    end
+    return true
+  end, G.select, cases, limit)
   if not index then
     check(limit ~= nil, "a select without limit gave up")
   elseif cases[index][2] == "get" then
@@ -287,10 +301,15 @@ function M.scope(i, limit, f)
     for _, x in ipairs(model.children) do check(x.dead, "a child outlives its scope") end
     model.over = true
   end)
-  G.scope(function(scope)
+  wait("scope", nil, function()
+    if not model or not model.body_over then return true end
+    for _, x in ipairs(model.children) do if not x.dead then return true end end
+    return false
+  end, G.scope, function(scope)
     model = { scope = scope, children = {} }
     scopes[i] = model
     s[i] = scope
+    local body <close> = closer(function() model.body_over = true end)
     f()
   end, limit and { timeout = limit } or nil)
 end
