@@ -25,7 +25,7 @@ struct lane {
   const char *what;         /* it waits for */
   uint64_t since;           /* it is in that state */
   uint8_t state;
-  bool known, told;         /* it lives; it has a track */
+  bool told;                /* it has a track */
 };
 
 struct lanes {

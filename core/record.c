@@ -85,11 +85,12 @@ static void see(struct recorder *recorder, struct greenlet *greenlet, enum recor
                                   .object = facts.name});
 }
 
+/* Whom one has switched to may be no more by now: the switch itself tells. */
 uint32_t recorder_object(struct recorder *recorder, const struct greenlet *greenlet) {
   const struct wait *wait = &greenlet->wait;
-  if (!wait->what)
+  if (!wait->what || wait->what == WAIT_SWITCH)
     return 0;
-  if (wait->what == WAIT_JOIN || wait->what == WAIT_SWITCH)
+  if (wait->what == WAIT_JOIN)
     return greenlet_serial((struct greenlet *)wait->object) | RECORD_GREENLET;
   return recorder->host->object(recorder, greenlet);
 }
@@ -117,6 +118,8 @@ static void switched(struct observer *observer, struct greenlet *origin,
   if (origin) {
     record.other = greenlet_serial(origin);
     tell_state(recorder, origin, &record);
+    if (record.what == WAIT_SWITCH)
+      record.object = record.who | RECORD_GREENLET;
   } else {
     record.what = RECORD_ENDED;
   }
@@ -233,7 +236,7 @@ static void find(struct recorder *recorder, struct greenlet *greenlet) {
   greenlet_serial(greenlet);
   see(recorder, greenlet, RECORD_FOUND);
   struct record record = {.kind = RECORD_STATE, .who = greenlet->serial};
-  if (greenlet == recorder->hub->current)
+  if (greenlet == recorder->hub->current || greenlet->state == GREENLET_NEW) /* its timer runs */
     return;
   tell_state(recorder, greenlet, &record);
   add(recorder, record);

@@ -318,9 +318,7 @@ static void follow_ready(struct writer *writer, const struct record *record) {
 }
 
 static void know(struct writer *writer, struct lane *lane, const struct record *record) {
-  if (!lane->known)
-    writer->living++;
-  lane->known = true;
+  writer->living++;
   lane->spawner = record->other;
   lane->place = record->place;
   lane->function = record->object;
@@ -329,8 +327,7 @@ static void know(struct writer *writer, struct lane *lane, const struct record *
 static void follow_end(struct writer *writer, const struct record *record) {
   struct lane *lane = lane_of(writer, record->who);
   put_end(writer, lane, record->object);
-  writer->living -= lane->known;
-  lane->known = false;
+  writer->living -= writer->living > 0;
   if (writer->runs == record->who) /* it tells its links, and goes at the next switch */
     return;
   enter(writer, lane, LANE_ENDED);
@@ -398,8 +395,19 @@ static void take_living(struct writer *writer) {
       continue;
     struct lane *lane = lane_of(writer, known->serial);
     *lane = *known;
-    lane->known = true;
   }
+}
+
+/* How many there were before the first record: of those now, some were spawned since. */
+static void count_living(struct writer *writer, const struct record_spans *spans) {
+  uint64_t living = writer->recorder->living.count, spawned = 0;
+  for (int i = 0; i < 2; i++)
+    for (size_t at = 0; at < spans->spans[i].count; at++) {
+      uint64_t kind = spans->spans[i].records[at].kind;
+      living += kind == RECORD_END;
+      spawned += kind == RECORD_SEEN || kind == RECORD_FOUND;
+    }
+  writer->living = living > spawned ? living - spawned : 0;
 }
 
 /* Those that have not been heard of wait since before the first record. */
@@ -495,7 +503,10 @@ static int write_all(struct writer *writer, uint64_t most) {
   uint64_t skipped = most && there > most ? there - most : 0;
   uint64_t to = recorder->ended - recorder->began;
   put_head(writer);
-  take_living(writer);
+  if (recorder->file < 0) {
+    take_living(writer);
+    count_living(writer, &spans);
+  }
   put_records(writer, &spans, skipped);
   close_all(writer, to);
   put_rest(writer, recorder->total - there + skipped, writer->now);
