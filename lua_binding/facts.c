@@ -225,6 +225,18 @@ void l_note_wait(lua_State *L, struct runtime *rt) {
   pair->label = waitable->label;
 }
 
+static void forget_wait(struct pair *pair) {
+  pair->place = pair->label = 0;
+}
+
+void l_forget_waits(struct runtime *rt) {
+  struct list *head = &rt->hub.greenlets;
+  forget_wait(l_pair(&rt->hub.main));
+  forget_wait(l_pair(&rt->hub.self));
+  for (struct list *node = head->next; node != head; node = node->next)
+    forget_wait(l_pair(container_of(node, struct greenlet, all)));
+}
+
 /* (light runtime): what is needed then, as long as it can be had. */
 static int prepare(lua_State *L) {
   struct runtime *rt = lua_touserdata(L, 1);

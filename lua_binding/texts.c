@@ -24,13 +24,17 @@ static uint32_t *find(const struct texts *texts, const char *text) {
 static bool grow(struct texts *texts) {
   uint32_t room = texts->room ? 2 * texts->room : 64, most = texts->most ? texts->most : MOST;
   uint32_t *table = room <= most ? calloc(2UL * room, sizeof *table) : NULL;
-  char **list = table ? realloc(texts->texts, room * sizeof *list) : NULL;
+  char **list = table ? calloc(room, sizeof *list) : NULL, **before = texts->texts;
   if (!list) {
     free(table);
     return false;
   }
+  if (before)
+    memcpy(list, before, (texts->count + 1UL) * sizeof *list);
   free(texts->table);
   texts->texts = list;
+  __asm__ volatile("" ::: "memory"); /* a signal handler may look now */
+  free(before);
   texts->table = table;
   texts->room = room;
   for (uint32_t number = 1; number <= texts->count; number++)

@@ -34,6 +34,7 @@ struct tracer {
   const char *script;
   double written;            /* clock_seconds when the flight recorder last was; or 0 */
   int file;                  /* -1: the flight recorder opens it when it is written */
+  volatile bool busy;        /* it is being written: no signal handler is to do that, too */
   bool page;
   char path[PATH_MAX];       /* from the root: scripts may change the directory */
 };
@@ -73,6 +74,11 @@ static bool is_ours(const struct tracer *tracer) {
   return tracer->recorder.pid == getpid();
 }
 
+/* In the thread of its state? */
+static bool is_here(const struct tracer *tracer) {
+  return pthread_equal(tracer->rt->thread, pthread_self());
+}
+
 /* It may have been written before, by a signal that was not the end after all. */
 static int write_trace(struct tracer *tracer, bool careful) {
   recorder_stop_clock(&tracer->recorder);
@@ -83,8 +89,11 @@ static int write_trace(struct tracer *tracer, bool careful) {
   return result == 0 && tracer->recorder.error ? -tracer->recorder.error : result;
 }
 
+/* If there is an error. */
 static void tell_failure(const struct tracer *tracer, int error) {
   struct text text = {.length = 0};
+  if (error <= 0)
+    return;
   l_add_text(&text, "greenlua: cannot write the trace ");
   l_add_text(&text, tracer->path);
   l_add_text(&text, ": ");
@@ -116,23 +125,9 @@ static int finish(struct tracer *tracer) {
 }
 
 static void finish_and_tell(struct tracer *tracer) {
-  int result = is_ours(tracer) ? write_trace(tracer, false) : 0;
-  if (result < 0)
-    tell_failure(tracer, -result);
+  if (is_ours(tracer))
+    tell_failure(tracer, -write_trace(tracer, false));
   drop(tracer);
-}
-
-/* exit() without the state having been closed: os.exit, or a host's. */
-static void at_exit(void) {
-  for (int i = 0; i < TRACERS; i++) {
-    struct tracer *tracer = tracers[i];
-    if (!tracer || !is_ours(tracer))
-      continue;
-    if (tracer->rt->tracer == tracer)
-      finish_and_tell(tracer);
-    else
-      drop(tracer);
-  }
 }
 
 void l_close_traces(struct runtime *rt) {
@@ -155,7 +150,7 @@ void l_drop_traces(struct runtime *rt) {
 
 static void tell_flight(const struct tracer *tracer, const char *why, int result) {
   const struct recorder *recorder = &tracer->recorder;
-  uint64_t there = recorder->total < recorder->mask ? recorder->total : recorder->mask + 1;
+  uint64_t there = recorder->total <= recorder->mask ? recorder->total : recorder->mask + 1;
   struct text text = {.length = 0};
   if (result < 0) {
     tell_failure(tracer, -result);
@@ -198,8 +193,10 @@ void l_flight_write(struct runtime *rt, const char *why) {
   if (!tracer || !is_ours(tracer) || now - tracer->written < FLIGHT_AGAIN_SECONDS)
     return;
   tracer->written = now;
+  tracer->busy = true;
   name_numbered(tracer);
   write_flight(tracer, why, false);
+  tracer->busy = false;
 }
 
 /* ---- In signal handlers ---- */
@@ -212,9 +209,19 @@ struct crash {
 static void write_carefully(void *data) {
   const struct crash *crash = data;
   if (crash->tracer->file >= 0)
-    write_trace(crash->tracer, true);
+    tell_failure(crash->tracer, -write_trace(crash->tracer, true));
   else
     write_flight(crash->tracer, crash->why, true);
+}
+
+/* Another thread has it, and goes on. */
+static void write_others(int i) {
+  struct crash crash = {tracers[i], NULL};
+  tracers[i] = NULL;
+  if (crash.tracer->file < 0)
+    return;
+  l_guarded(write_carefully, &crash);
+  crash.tracer->recorder.pid = 0; /* nobody writes it again */
 }
 
 /* A fault in here ends it, too. */
@@ -238,24 +245,46 @@ void l_traces_last_resort(void) {
   write_all(NULL, false);
 }
 
-static void on_request(int number) {
+/* In the thread of each state: what is sent on tells by its value that it is. */
+static void on_request(int number, siginfo_t *info, void *context) {
   int error = errno;
+  const union sigval sent_on = {.sival_ptr = tracers};
+  bool first = info->si_code != SI_QUEUE || info->si_value.sival_ptr != sent_on.sival_ptr;
+  (void)context;
   for (int i = 0; i < TRACERS; i++) {
     struct crash crash = {tracers[i], "SIGUSR2"};
     if (!crash.tracer || crash.tracer->file >= 0 || !is_ours(crash.tracer))
       continue;
-    if (!pthread_equal(crash.tracer->rt->thread, pthread_self()))
-      pthread_kill(crash.tracer->rt->thread, number);
-    else
-      l_guarded(write_carefully, &crash);
+    if (!is_here(crash.tracer) && first)
+      pthread_sigqueue(crash.tracer->rt->thread, number, sent_on);
+    else if (is_here(crash.tracer) && !crash.tracer->busy &&
+             !l_guarded(write_carefully, &crash))
+      tell_failure(crash.tracer, EFAULT);
   }
   errno = error;
+}
+
+/* exit() without the state having been closed: os.exit, or a host's. Those of other threads,
+ * which go on, are left as they are. */
+static void at_exit(void) {
+  for (int i = 0; i < TRACERS; i++) {
+    struct tracer *tracer = tracers[i];
+    if (!tracer || !is_ours(tracer))
+      continue;
+    if (!is_here(tracer))
+      write_others(i);
+    else if (tracer->rt->tracer == tracer)
+      finish_and_tell(tracer);
+    else
+      drop(tracer);
+  }
 }
 
 /* What ends the process otherwise, and what asks for the file: unless it is somebody's. */
 static void take_signals(void) {
   static const int faults[] = {SIGABRT, SIGBUS, SIGFPE, SIGILL};
-  struct sigaction before, action = {.sa_handler = on_request, .sa_flags = SA_RESTART};
+  struct sigaction before, action = {.sa_sigaction = on_request,
+                                     .sa_flags = SA_RESTART | SA_SIGINFO};
   if (sigaction(SIGUSR2, NULL, &before) == 0 && before.sa_handler == SIG_DFL)
     sigaction(SIGUSR2, &action, NULL);
   for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
@@ -286,12 +315,12 @@ static const char *check_path(struct runtime *rt, const char *path) {
 /* arg[0], as a text for ever. */
 static const char *script_of(lua_State *L, struct runtime *rt) {
   const char *script = "";
-  if (lua_getglobal(L, "arg") == LUA_TTABLE) {
-    lua_rawgeti(L, -1, 0);
-    script = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "";
-    lua_pop(L, 1);
-  }
-  lua_pop(L, 1);
+  int top = lua_gettop(L);
+  lua_pushglobaltable(L);
+  lua_pushliteral(L, "arg");
+  if (lua_rawget(L, -2) == LUA_TTABLE && lua_rawgeti(L, -1, 0) == LUA_TSTRING)
+    script = lua_tostring(L, -1);
+  lua_settop(L, top);
   return l_text_of(&rt->labels, l_number_of(&rt->labels, script));
 }
 
@@ -336,6 +365,8 @@ static const char *start(lua_State *L, struct runtime *rt, struct tracer **place
     return l_datafile_problem(rt, path, -result);
   }
   *place = tracer;
+  if (!rt->watched)
+    l_forget_waits(rt);
   recorder_start(&tracer->recorder);
   l_watch(rt);
   return NULL;
@@ -356,15 +387,17 @@ const char *l_set_trace(lua_State *L, struct runtime *rt, const char *path) {
 }
 
 const char *l_set_flight(lua_State *L, struct runtime *rt, const char *path) {
-  if (rt->flight)
-    drop(rt->flight);
+  struct tracer *before = rt->flight, *next = NULL;
+  const char *problem = *path ? start(L, rt, &next, path, true) : NULL;
+  if (problem)
+    return problem;
+  if (before)
+    drop(before);
+  rt->flight = next;
   l_watch(rt);
-  if (!*path)
-    return NULL;
-  const char *problem = start(L, rt, &rt->flight, path, true);
-  if (!problem)
+  if (next)
     take_signals();
-  return problem;
+  return NULL;
 }
 
 const char *l_get_trace(const struct runtime *rt) {

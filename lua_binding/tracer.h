@@ -14,6 +14,9 @@
  * what. Only while somebody observes. Runs no finalizers. */
 void l_note_wait(lua_State *L, struct runtime *rt);
 
+/* What was noted last is of waits that are over: since then nobody observed. */
+void l_forget_waits(struct runtime *rt);
+
 /* Somebody has begun to observe, or has ended: from now on that is noted, or no more. */
 void l_watch(struct runtime *rt);
 

@@ -344,6 +344,65 @@ describe("greenlet.trace", function()
     assert.equal(1, spawns)
   end)
 
+  it("names nobody whom a greenlet switched to before, and who may be no more", function()
+    local tracks = traced([[
+      local main, waiting = greenlet.getcurrent(), {}
+      for i = 1, 100 do
+        local gone = greenlet.greenlet(function() main:switch() end)
+        waiting[i] = greenlet.greenlet(function() gone:switch() end)
+        waiting[i]:switch()
+        pcall(gone.throw, gone)
+      end
+      for _ = 1, 5 do collectgarbage() greenlet.sleep(0.001) end
+      greenlet.trace.start("t.json")
+      waiting[1].name = "first"
+      greenlet.sleep(0.001)
+      greenlet.trace.stop()
+    ]], { options = "" })
+    assert.same({ "switch" }, waits(named(tracks, "first")))
+  end)
+
+  it("knows of a wait only what was noted while it traced", function()
+    local tracks = traced([[
+      local lock, jobs = greenlet.lock.Lock("old"), greenlet.queue.Queue()
+      lock:acquire()
+      greenlet.trace.start("t.json")
+      local g = greenlet.spawn(function() lock:acquire() jobs:get() end)
+      g.name = "getter"
+      greenlet.sleep(0.001)
+      greenlet.trace.stop()
+      lock:release()
+      greenlet.sleep(0.001)
+      greenlet.trace.start("t.json")
+      greenlet.sleep(0.001)
+      greenlet.trace.stop()
+      os.exit(0)
+    ]], { options = "" })
+    assert.same({ "get from" }, waits(named(tracks, "getter")))
+    assert.is_nil(named(tracks, "getter").slices[1].line)
+  end)
+
+  it("takes none that is to start later for a ready one", function()
+    local tracks = traced([[
+      local g = greenlet.spawn_later(0.01, function() end)
+      g.name = "later"
+      greenlet.trace.start("t.json")
+      g:join()
+      greenlet.trace.stop()
+    ]], { options = "" })
+    local later, hub = named(tracks, "later"), named(tracks, "hub")
+    assert.is_true(later.slices[1].from >= hub.slices[2].to) -- when that has polled
+  end)
+
+  it("asks no metatable of the globals", function()
+    traced([[
+      arg = nil
+      setmetatable(_G, { __index = function(_, key) error("no global " .. key) end })
+      greenlet.trace.start("t.json")
+      greenlet.trace.stop()
+    ]], { options = "" })
+  end)
+
   it("can be begun again, in a greenlet, a coroutine and the hub", function()
     traced([[
       local function round()
@@ -528,6 +587,12 @@ describe("The flight recorder", function()
     local old = named(tracks, "old sleeper")
     assert.same({ "sleep" }, waits(old))
     assert.equal("t.lua:1", old.spawned)
+    local counted = {}
+    for _, event in ipairs(trace.traceEvents) do
+      if event.ph == "C" then counted[#counted + 1] = event.args.living end
+    end
+    assert.equal(5, counted[1])
+    assert.equal(3, counted[#counted]) -- main, the hub and the sleeper
   end)
 
   it("has a name of its own where none is given", function()
@@ -546,5 +611,17 @@ describe("The flight recorder", function()
       print(greenlet.config.flight_recorder, io.open("a.json"), (io.open("b.json")))
     ]] }
     assert.is_truthy(result.stdout:match("^b%.json\n\tnil\tfile %("), result.stdout)
+  end)
+
+  it("goes on when it cannot be changed", function()
+    local result = program { e = [[
+      greenlet.config.flight_recorder = "a.json"
+      print(pcall(function() greenlet.config.flight_recorder = "b.txt" end))
+      print((greenlet.config.flight_recorder:match("[^/]*$")))
+      os.execute("kill -USR2 $PPID")
+      print((io.open("a.json")))
+    ]] }
+    assert.is_truthy(result.stdout:match("^false\t[^\n]*'b%.txt'[^\n]*\na%.json\nfile %("),
+      result.stdout)
   end)
 end)
