@@ -169,7 +169,7 @@ static void ended(struct observer *observer, struct greenlet *greenlet) {
 static void named(struct observer *observer, struct greenlet *greenlet) {
   struct recorder *recorder = of(observer);
   struct lane facts = {.serial = greenlet->serial};
-  if (!greenlet->serial) /* it is named when it is seen */
+  if (!greenlet->serial || greenlet_dead(greenlet)) /* it is named when it is seen */
     return;
   recorder->host->describe(recorder, greenlet, &facts);
   keep(recorder, &facts);
@@ -256,10 +256,15 @@ void recorder_start(struct recorder *recorder) {
   find(recorder, &hub->self);
   for (const struct list *node = head->next; node != head; node = node->next)
     find(recorder, container_of(node, struct greenlet, all));
+  bool ending = greenlet_dead(hub->current); /* its last words */
+  if (ending)
+    find(recorder, hub->current);
   /* Who goes on is told as by a switch. */
   add(recorder, (struct record){.kind = RECORD_SWITCH, .who = greenlet_serial(hub->current),
                                 .what = RECORD_ENDED});
   hub_observe(hub, &recorder->observer);
+  if (ending)
+    ended(&recorder->observer, hub->current);
 }
 
 void recorder_stop(struct recorder *recorder) {

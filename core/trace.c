@@ -489,7 +489,7 @@ static void put_records(struct writer *writer, const struct record_spans *spans,
         skipped--;
       } else if (!begun) {
         begun = writer->writing = true;
-        writer->from = record->at;
+        writer->from = writer->now = record->at;
       }
       follow(writer, record);
     }
@@ -501,7 +501,8 @@ static int write_all(struct writer *writer, uint64_t most) {
   struct record_spans spans = recorder_spans(recorder);
   uint64_t there = spans.spans[0].count + spans.spans[1].count;
   uint64_t skipped = most && there > most ? there - most : 0;
-  uint64_t to = recorder->ended - recorder->began;
+  /* What could not be written came last. */
+  uint64_t to = recorder->error ? 0 : recorder->ended - recorder->began;
   put_head(writer);
   if (recorder->file < 0) {
     take_living(writer);

@@ -24,8 +24,8 @@ int l_complete_path(char *complete, const char *path) {
   return length < PATH_MAX ? 0 : -ENAMETOOLONG;
 }
 
-int l_open_datafile(const char *path) {
-  int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0666);
+int l_open_datafile(const char *path, int flags) {
+  int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY | flags, 0666);
   if (file < 0)
     return -errno;
   if (file > STDERR_FILENO)

@@ -18,8 +18,8 @@ bool l_ends_in(const char *path, const char *suffix);
 int l_complete_path(char *complete, const char *path);
 
 /* Open it to be written anew: a descriptor that is none of the standard streams', should those
- * be closed, or -errno. Safe in signal handlers. */
-int l_open_datafile(const char *path);
+ * be closed, or -errno. `flags` are more of open(2). Safe in signal handlers. */
+int l_open_datafile(const char *path, int flags);
 
 /* "cannot be written to ...", in the runtime's buffer. */
 const char *l_datafile_problem(struct runtime *rt, const char *path, int error);

@@ -108,7 +108,7 @@ static const char *start(lua_State *L, struct runtime *rt, const char *path, dou
   p->path = result == 0 ? strdup(complete) : NULL;
   watching = watching || atexit(at_exit) == 0;
   if (result == 0)
-    result = p->path && watching ? l_open_datafile(p->path) : -ENOMEM;
+    result = p->path && watching ? l_open_datafile(p->path, 0) : -ENOMEM;
   if (result < 0)
     return l_datafile_problem(rt, path, -result);
   p->file = result;

@@ -167,7 +167,8 @@ static void tell_flight(const struct tracer *tracer, const char *why, int result
 }
 
 static void write_flight(struct tracer *tracer, const char *why, bool careful) {
-  int file = l_open_datafile(tracer->path), result = file;
+  /* A FIFO: who would read it? */
+  int file = l_open_datafile(tracer->path, O_NONBLOCK), result = file;
   if (file >= 0) {
     recorder_stop_clock(&tracer->recorder);
     result = write_file(tracer, file, careful);
@@ -329,7 +330,7 @@ static int begin(struct tracer *tracer, const char *path, bool flight) {
   int result = l_complete_path(tracer->path, path);
   tracer->file = -1;
   if (result == 0 && !flight)
-    result = tracer->file = l_open_datafile(tracer->path);
+    result = tracer->file = l_open_datafile(tracer->path, 0);
   if (result < 0)
     return result;
   result = flight ? recorder_init_ring(recorder, &tracer->rt->hub, FLIGHT_RECORDS,
@@ -343,7 +344,7 @@ static int begin(struct tracer *tracer, const char *path, bool flight) {
 
 static const char *start(lua_State *L, struct runtime *rt, struct tracer **place,
                          const char *path, bool flight) {
-  const char *problem = check_path(rt, path);
+  const char *problem = rt->closing ? "cannot begin at the end of the state" : check_path(rt, path);
   if (problem)
     return problem;
   const char *script = script_of(L, rt);

@@ -613,6 +613,14 @@ describe("The flight recorder", function()
     assert.is_truthy(result.stdout:match("^b%.json\n\tnil\tfile %("), result.stdout)
   end)
 
+  it("does not wait for who might read it", function()
+    local result = program { shell = [[
+      mkfifo f.json
+      lua --flight-recorder=f.json -e 'error "oops"']] }
+    assert.is_truthy(result.stderr:match(
+      "^greenlua: cannot write the trace /.*/f%.json: No such device or address\n"), result.stderr)
+  end)
+
   it("goes on when it cannot be changed", function()
     local result = program { e = [[
       greenlet.config.flight_recorder = "a.json"

@@ -69,6 +69,26 @@ local function both(there, here, shell)
   })
 end
 
+describe("A trace in stock Lua #asan #valgrind #stock", function()
+  teardown(run.clean)
+
+  it("does not begin after the module has ended", function()
+    local result = run.program(run.stock, {
+      env = { LUA_CPATH = DIRECTORY .. "?.so;./?.so;;" },
+      e = [[
+        late = setmetatable({}, { __gc = function() -- the first to have one, and so the last
+          print(pcall(kept.trace.start, "a.json"))
+          print(pcall(function() kept.config.flight_recorder = "b.json" end))
+        end })
+        kept = require "greenlet"
+      ]],
+    })
+    assert.equal("", result.stderr)
+    local _, refusals = result.stdout:gsub("cannot begin at the end of the state", "")
+    assert.equal(2, refusals)
+  end)
+end)
+
 describe("Traces of two threads #asan #valgrind #stock", function()
   teardown(run.clean)
 

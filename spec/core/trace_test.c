@@ -306,6 +306,27 @@ static void begun_in_the_middle(void) {
   CHECK_EQUAL(count("\"name\":\"join of named\""), 1);
 }
 
+/* It ends where the records do. */
+static void a_disk_that_is_full(void) {
+  char end[64];
+  CHECK_EQUAL(recorder_init_file(&recorder, &hub, "trace.json", &recorder_host, NULL), 0);
+  recorder_start(&recorder);
+  spawn(yields, (void *)1500);
+  spawn(yields, (void *)1500);
+  while (recorder.total < 2048)
+    CHECK_EQUAL(waiter_yield(&hub), 0);
+  recorder.error = ENOSPC;
+  run_all();
+  recorder_stop(&recorder);
+  long long lost = (long long)recorder.total - 2048;
+  unsigned long long ended = recorder.ended - recorder.began;
+  take_trace(0);
+  snprintf(end, sizeof end, "\"events\":2048,\"lost\":%lld,", lost);
+  CHECK(strstr(text, end));
+  snprintf(end, sizeof end, "\"to\":%llu", ended / 1000);
+  CHECK(!strstr(text, end));
+}
+
 static void where_no_file_can_be(void) {
   CHECK_EQUAL(recorder_init_file(&recorder, &hub, "/nowhere/trace.json", &recorder_host, NULL),
               -ENOENT);
@@ -325,6 +346,7 @@ int main(void) {
   EACH_MODE(only_the_last_are_wanted);
   EACH_MODE(two_at_a_time);
   EACH_MODE(begun_in_the_middle);
+  EACH_MODE(a_disk_that_is_full);
   EACH_MODE(where_no_file_can_be);
   return check_summary();
 }
