@@ -3,6 +3,7 @@
 function makePainter(model, view, canvas, times) {
   const { slices, marks } = model;
   const pen = canvas.getContext("2d", { alpha: false });
+  const labels = makeLabels(model, pen);
   let merged = false, theme = colours.theme;
 
   // ---- Slices ----
@@ -39,22 +40,18 @@ function makePainter(model, view, canvas, times) {
       const style = colours.reasons.get(slices.reason[i]);
       pen.fillStyle = style.hatch;
       pen.fillRect(left, y, width, BAR);
-      if (width > 60) drawText(i, left, width, y);
+      drawText(i, left, width, y);
     }
   }
 
   // On the plain colour, since hatches are hard to read on.
   function drawText(i, left, width, y) {
-    const most = Math.floor((width - 10) / 6);
-    const text = units.shortened(units.visible(model.texts[slices.name[i]]), most);
-    if (text.length < 3) return;
-    const x = Math.max(left, view.gutter) + 4;
-    const textWidth = Math.min(pen.measureText(text).width + 4, left + width - x - 1);
-    if (textWidth < 16) return;
+    const text = labels.ofWait(slices.name[i], slices.reason[i], width - 8);
+    if (text === "") return;
     pen.fillStyle = colours.reasons.get(slices.reason[i]).pale;
-    pen.fillRect(x - 2, y, textWidth, BAR);
+    pen.fillRect(left + 2, y, Math.min(labels.widthOf(text) + 4, width - 4), BAR);
     pen.fillStyle = theme.text;
-    pen.fillText(text, x, y + BAR / 2 + 0.5, textWidth);
+    pen.fillText(text, left + 4, y + BAR / 2 + 0.5, width - 8);
   }
 
   // Slices that share a pixel, or are too narrow to be hatched, are pixels of a picture, of which
@@ -181,11 +178,11 @@ function makePainter(model, view, canvas, times) {
     const name = units.shortened(lane.label, Math.floor(room / 6.2));
     pen.fillStyle = lane.how === "error" ? theme.bad : bright ? theme.text : theme.dim;
     pen.fillText(name, x + 11, y + ROW / 2 + 0.5, room);
-    const used = pen.measureText(name).width + 8, left = Math.floor((room - used) / 6);
-    if (left > 5 && lane.function) {
+    const used = pen.measureText(name).width + 8;
+    const place = labels.ofPlace(lane.function, room - used);
+    if (place !== "") {
       pen.fillStyle = theme.dim;
-      pen.fillText(units.shortened(units.visible(lane.function), left), x + 11 + used,
-        y + ROW / 2 + 0.5, room - used);
+      pen.fillText(place, x + 11 + used, y + ROW / 2 + 0.5, room - used);
     }
   }
 

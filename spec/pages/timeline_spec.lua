@@ -10,6 +10,19 @@ local function names(lanes)
   return list
 end
 
+-- The texts that a frame writes on the lanes, in a set.
+local function written(b)
+  local texts = {}
+  for _, text in ipairs(b:script([[
+    const pen = CanvasRenderingContext2D.prototype, former = pen.fillText, texts = [];
+    pen.fillText = function (text, ...rest) { texts.push(text); former.call(this, text, ...rest); };
+    try { timeline.frame(); } finally { pen.fillText = former; }
+    return texts]])) do
+    texts[text] = true
+  end
+  return texts
+end
+
 describe("the page of a timeline", function()
   local it = browser.specs()
 
@@ -53,6 +66,58 @@ describe("the page of a timeline", function()
       assert.same({ 4, 300, 560, 1 }, { found.tid, found.slice.from, found.slice.to, found.count })
       found = b:script("const p = timeline.place(6); return timeline.at(p.x, p.y)")
       assert.same({ 6, true }, { found.tid, found.label })
+    end)
+
+    local function width_of(b, text)
+      return b:script([[
+        const pen = document.createElement("canvas").getContext("2d");
+        const style = getComputedStyle(document.documentElement);
+        pen.font = `11px ${style.getPropertyValue("--sans")}`;
+        return pen.measureText(arguments[0]).width]], text)
+    end
+
+    -- So that the slice of a wait from 300 to 560 has about so many pixels.
+    local function slice_of(b, pixels)
+      local p, q = place(b, 4, 300), place(b, 4, 560)
+      local now = range(b)
+      local longer = (now.to - now.from) * (q.x - p.x) / pixels
+      return b:script("return timeline.zoom(430 - arguments[0] / 2, 430 + arguments[0] / 2)", longer)
+    end
+
+    it("say of a wait as much as fits: all, what it is for, its name, how that begins", function(b)
+      show(b, small())
+      local all, jobs = 'get of queue "jobs"', width_of(b, "jobs")
+      for _, case in ipairs { { width_of(b, all), all }, { width_of(b, all) - 6, 'queue "jobs"' },
+        { width_of(b, 'queue "jobs"') - 6, "jobs" }, { jobs * 0.85, "jo…" } } do
+        local t = small()
+        t:run(3, 1e5, 1e5 + 1) -- so that there is room to zoom out
+        for i, line in ipairs(t.lines) do
+          t.lines[i] = line:gsub("get of queue jobs", 'get of queue \\"jobs\\"')
+        end
+        show(b, t, "#from=0&to=1000")
+        slice_of(b, case[1] + 10)
+        assert.is_true(written(b)[case[2]], case[2])
+      end
+      slice_of(b, jobs * 0.5 + 10)
+      local texts = written(b)
+      assert.is_nil(texts["j…"] or texts["jo…"])
+    end)
+
+    it("have the place of the function, or its end, beside the name", function(b)
+      local t = small()
+      local directory = ("directory/"):rep(10)
+      t:greenlet(7, "near", { ["function"] = "src/near.lua:3" })
+      t:greenlet(8, "far", { ["function"] = directory .. "far.lua:4" })
+      t:greenlet(9, "long", { ["function"] = ("x"):rep(100) .. "end.lua:5" })
+      show(b, t)
+      local texts = written(b)
+      assert.is_true(texts["src/near.lua:3"])
+      assert.is_true(texts["far.lua:4"])
+      local ends = ""
+      for text in pairs(texts) do
+        if text:find("end.lua:5", 1, true) then ends = text end
+      end
+      assert.matches("^…x+end%.lua:5$", ends)
     end)
 
     it("hide and show their subtrees at a click", function(b)
