@@ -1,12 +1,23 @@
 // Colours and hatches. Reasons of waits have colours that those who see few colours can tell apart
-// (Paul Tol's "muted" and "light" schemes), and where there are more, another hatch.
+// (Paul Tol's "muted" and "light" schemes), and since there are more of them, several hatches.
 const colours = (() => {
   const LIGHT = ["#88ccee", "#ddcc77", "#cc6677", "#44aa99", "#332288", "#999933", "#aa4499",
     "#117733", "#882255"];
   const DARK = ["#99ddff", "#eedd88", "#ee8866", "#44bb99", "#77aadd", "#bbcc33", "#ffaabb",
     "#aaaa00", "#dddddd"];
-  // What is common looks the same in every trace.
-  const USUAL = ["sleep", "get", "acquire", "join", "put", "read", "write", "wait", "select"];
+  // What greenlua waits for, so that it looks the same in every trace: a place in the palette, and
+  // how the lines of the hatch run; like things share a colour.
+  const KNOWN = new Map([
+    ["sleep", [0, 0]], ["turn of the loop", [0, 1]], ["end of the loop", [0, 2]],
+    ["get from", [1, 0]], ["peek at", [1, 1]],
+    ["acquire of", [2, 0]], ["release of", [2, 1]],
+    ["join of", [3, 0]], ["join of all of", [3, 1]],
+    ["put to", [4, 0]], ["tasks of", [4, 1]],
+    ["read fd", [5, 0]], ["write fd", [5, 1]], ["read/write fd", [5, 2]],
+    ["switch", [6, 0]], ["timer", [6, 1]], ["signal", [6, 2]],
+    ["set of", [7, 0]], ["child", [7, 1]], ["stat", [7, 2]],
+    ["select of", [8, 0]], ["wait for", [8, 1]],
+  ]);
   const LEVELS = 16; // of how much of a pixel is run
   const TILE = 6;
   const dark = matchMedia("(prefers-color-scheme: dark)");
@@ -61,30 +72,20 @@ const colours = (() => {
     theme.pixels = { run: pixelOf(theme.run), ready: pixelOf(theme["ready-line"]) };
     fonts.sans = style.getPropertyValue("--sans");
     fonts.mono = style.getPropertyValue("--mono");
-    const palette = dark.matches ? DARK : LIGHT, count = palette.length;
-    const places = choose(model.reasons.map((reason) => model.texts[reason]), count);
-    reasons = new Map(model.reasons.map((reason, i) => [reason, places[i] < 0
-      ? styleOf(context, theme.dim, 2, ratio)
-      : styleOf(context, palette[places[i] % count], Math.floor(places[i] / count) % 4, ratio)]));
+    const palette = dark.matches ? DARK : LIGHT;
+    reasons = new Map(model.reasons.map((reason) => {
+      const text = model.texts[reason];
+      if (text === "poll") return [reason, styleOf(context, theme.dim, 2, ratio)];
+      const [place, turn] = KNOWN.get(text) || byHash(text, palette.length);
+      return [reason, styleOf(context, palette[place], turn, ratio)];
+    }));
   }
 
-  // A number for each reason, -1 for that of the idle hub; those that have no place of their
-  // own get the first that are free.
-  function choose(texts, count) {
-    const taken = new Set();
-    const own = texts.map((text) => {
-      const place = text === "poll" ? -1 : USUAL.indexOf(text.split(" ")[0]);
-      const free = place >= 0 && place < count && !taken.has(place);
-      if (free) taken.add(place);
-      return text === "poll" ? -1 : free ? place : null;
-    });
-    let next = 0;
-    return own.map((place) => {
-      if (place !== null) return place;
-      while (taken.has(next)) next++;
-      taken.add(next);
-      return next;
-    });
+  // Any other text has the same colour in every trace as well, and the hatch that none of these has.
+  function byHash(text, count) {
+    let hash = 0;
+    for (let i = 0; i < text.length; i++) hash = (hash * 31 + text.charCodeAt(i)) >>> 0;
+    return [hash % count, 3];
   }
 
   return {

@@ -163,14 +163,20 @@ const buildModel = (() => {
 
   // ---- Slices, marks, wakes, counters ----
 
+  // In which way it waits; for a watcher, of which kind that is: "read fd" of "read fd 5".
+  function reasonOf({ args, name }) {
+    const reason = text(args && args.reason) || text(name) || "unknown";
+    const kind = reason === "watcher" ? /^\S+(?: fd)?/.exec(text(name)) : null;
+    return kind ? kind[0] : reason;
+  }
+
   function readSlices(kinds, lanes, laneOf, texts) {
     const slices = table(kinds.slices, [
       ["from", Float64Array, (e) => e.ts],
       ["to", Float64Array, (e) => e.ts + e.dur],
       ["kind", Uint8Array, (e) => KINDS.indexOf(e.cat)],
       ["name", Uint32Array, (e) => texts.number(e.name)],
-      ["reason", Uint32Array, (e) => (e.cat !== "wait" ? 0
-        : texts.number((e.args && e.args.reason) || e.name || "unknown"))],
+      ["reason", Uint32Array, (e) => (e.cat === "wait" ? texts.number(reasonOf(e)) : 0)],
       ["line", Uint32Array, (e) => texts.number(e.args && e.args.line)],
       ["lane", Uint32Array, laneOf],
     ], laneOf, (e) => e.ts, lanes, "first", "last");

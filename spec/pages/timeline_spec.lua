@@ -379,6 +379,46 @@ describe("the page of a timeline", function()
   end)
 
   describe("colours", function()
+    -- What the legend has: the pictures by their names.
+    local function legend(b)
+      return b:script([[
+        return Object.fromEntries(Array.from(document.querySelectorAll("#legend > span"))
+          .filter((item) => item.querySelector("canvas"))
+          .map((item) => [item.innerText, item.querySelector("canvas").toDataURL()]))]])
+    end
+
+    it("are the same in all traces, whatever else is in them", function(b)
+      local function of(...)
+        local t = traces.new():greenlet(1, "main")
+        for i, reason in ipairs { ... } do t:wait(1, i, i + 0.5, reason) end
+        show(b, t)
+        return legend(b)
+      end
+      local alone = { of("release of"), of("something"), of("select of") }
+      local known = { "acquire of", "release of", "set of", "get from", "put to", "peek at",
+        "tasks of", "select of", "join of", "join of all of", "sleep", "switch", "poll" }
+      local all = of("something", table.unpack(known))
+      for _, one in ipairs(alone) do
+        for name, picture in pairs(one) do assert.equal(all[name], picture, name) end
+      end
+      local seen = {}
+      for name, picture in pairs(all) do
+        assert.is_nil(seen[picture], name)
+        seen[picture] = name
+      end
+    end)
+
+    it("tell the descriptors from the other watchers", function(b)
+      local t = traces.new():greenlet(1, "main")
+      t:wait(1, 1, 2, "watcher", "read fd 5"):wait(1, 3, 4, "watcher", "write fd 5")
+      t:wait(1, 5, 6, "watcher", "read fd 7"):wait(1, 7, 8, "watcher", "timer")
+      show(b, t)
+      local names = {}
+      for name in pairs(legend(b)) do names[#names + 1] = name end
+      table.sort(names)
+      assert.same({ "read fd", "ready", "running", "timer", "write fd" }, names)
+    end)
+
     it("are those of the system", function(b)
       local back = "return getComputedStyle(document.body).backgroundColor"
       show(b, small())
