@@ -64,7 +64,7 @@ describe("the page of a timeline", function()
 
     it("is told: slices that share a pixel", function(b)
       show(b, traces.busy(20, 20000))
-      assert.matches("narrower than a pixel are drawn together", b:text("#merged"))
+      assert.matches("slices share a pixel", b:text("#merged"))
       local found = b:script([[
         for (const {tid} of timeline.lanes().slice(2))
           for (let at = 100; at < 2000; at += 7) {
