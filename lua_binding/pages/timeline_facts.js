@@ -48,7 +48,7 @@ function makeFacts(model, overlay) {
 
   // Who did it: the hub does what timers and descriptors ask for.
   function waker(tid) {
-    return tid === HUB ? "the hub: a timer, a descriptor, a callback"
+    return tid === HUB ? "the hub: a timer, a descriptor or a callback"
       : nameOf(model.byTid.get(tid));
   }
 
@@ -60,14 +60,45 @@ function makeFacts(model, overlay) {
       : names.join(", ");
   }
 
+  // How long a lane ran in a range of time.
+  function ranIn(lane, from, to) {
+    const i = upperBound(slices.to, from, lane.first, lane.last);
+    const end = lowerBound(slices.from, to, i, lane.last);
+    if (i === end) return 0;
+    const before = slices.kind[i] === RUN ? Math.max(0, from - slices.from[i]) : 0;
+    const behind = slices.kind[end - 1] === RUN ? Math.max(0, slices.to[end - 1] - to) : 0;
+    return slices.ran[end] - slices.ran[i] - before - behind;
+  }
+
+  // Who kept the greenlet of a slice from running: those that ran longest meanwhile.
+  function meanwhile(slice) {
+    const from = slices.from[slice], to = slices.to[slice], MOST = 3;
+    const all = model.lanes.map((lane) => ({ lane, time: ranIn(lane, from, to) }))
+      .filter(({ time }) => time > 0).sort((a, b) => b.time - a.time);
+    const longest = all.slice(0, MOST)
+      .map(({ lane, time }) => `${nameOf(lane)} for ${units.duration(time)}`).join(", ");
+    return all.length > MOST ? `${longest} and ${all.length - MOST} more` : longest;
+  }
+
+  // The line of the wait that a run follows (-1), or that follows it (1): what runs is between.
+  function waitBeside(slice, by) {
+    const { first, last } = model.lanes[slices.lane[slice]];
+    let i = slice + by;
+    if (i >= first && i < last && slices.kind[i] === READY) i += by;
+    return i >= first && i < last && slices.kind[i] === WAIT ? texts[slices.line[i]] : "";
+  }
+
   function ofSlice(slice) {
     const lane = model.lanes[slices.lane[slice]], { of, by } = overlay.wakesOf(slice);
-    const line = texts[slices.line[slice]];
+    const line = texts[slices.line[slice]], runs = slices.kind[slice] === RUN;
     return [element("div", "what", `${nameOf(lane)} ${what(slice)}`), list([
       ["for", units.duration(slices.to[slice] - slices.from[slice])],
       ["from", units.moment(slices.from[slice])],
       ["at", placeOrNone(line)],
+      ["after wait at", runs ? placeOrNone(waitBeside(slice, -1)) : ""],
+      ["until wait at", runs ? placeOrNone(waitBeside(slice, 1)) : ""],
       ["woken by", of.length > 0 ? laneName(of[0].fromLane) : ""],
+      ["meanwhile ran", slices.kind[slice] === READY ? meanwhile(slice) : ""],
       ["wakes", woke(by)],
     ])];
   }
@@ -93,9 +124,9 @@ function makeFacts(model, overlay) {
       ["runs", placeOrNone(lane.function)],
       ["spawned by", lane.spawnerName && (lane.spawner === HUB ? "the hub" : lane.spawnerName)],
       ["at", placeOrNone(lane.spawned)],
-      ["CPU", `${units.duration(lane.cpu)} in ${units.count(lane.runs)} runs`],
+      ["CPU", `${units.duration(lane.cpu)} in ${units.many(lane.runs, "run", "runs")}`],
       ["ready", units.duration(lane.queued)],
-      ["waited", `${units.duration(lane.waited)} in ${units.count(lane.waits)} waits`],
+      ["waited", `${units.duration(lane.waited)} in ${units.many(lane.waits, "wait", "waits")}`],
       ["longest", lane.longestSlice < 0 ? ""
         : `${units.duration(lane.longest)}, ${units.shortened(lane.longestName, 200)}`],
       ["number", String(lane.tid)],

@@ -105,7 +105,7 @@ function makePage(model) {
     return one;
   }
 
-  const many = (number, one, more) => `${units.count(number)} ${number === 1 ? one : more}`;
+  const { many } = units;
 
   page.describe = () => {
     const { extent, events, lost, lanes, cpu, problem, unknown } = model;

@@ -3,6 +3,8 @@ const units = (() => {
   const count = d3.format(",");
   const STEPS = [[1e6, "s"], [1e3, "ms"], [1, "µs"], [1e-3, "ns"]];
 
+  const many = (number, one, more) => `${count(number)} ${number === 1 ? one : more}`;
+
   function step(microseconds) {
     const size = Math.abs(microseconds);
     return STEPS.find(([factor]) => size >= factor) || STEPS[3];
@@ -50,5 +52,5 @@ const units = (() => {
       ? characters.slice(0, Math.max(0, most - 1)).join("") + "…" : text;
   }
 
-  return { count, duration, time, moment, visible, shortened };
+  return { count, many, duration, time, moment, visible, shortened };
 })();
