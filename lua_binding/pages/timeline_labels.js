@@ -40,8 +40,8 @@ function makeLabels(model, pen) {
     // Of the place of a function its end counts: the file's own name, and the line.
     ofPlace(place, room) {
       if (room < LEAST_PLACE) return "";
-      const whole = units.visible(place), base = whole.replace(/^.*\/(?=[^/]+$)/, "");
-      const text = widthOf(whole) <= room ? whole : base;
+      const whole = units.visible(place);
+      const text = widthOf(whole) <= room ? whole : units.baseName(whole);
       return widthOf(text) <= room ? text : `…${text.slice(1 - most(text, room))}`;
     },
     widthOf,

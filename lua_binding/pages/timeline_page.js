@@ -110,13 +110,16 @@ function makePage(model) {
   page.describe = () => {
     const { extent, events, lost, lanes, cpu, problem, unknown } = model;
     const long = units.duration(extent.to - extent.from);
-    element("title").textContent = model.title || "timeline";
-    document.title = `${model.title || "timeline"} - greenlua`;
+    const script = units.baseName(model.title); // of a long path the end counts
+    element("title").textContent = script || "timeline";
+    element("title").title = model.title;
+    document.title = `${script || "timeline"} - greenlua`;
     element("summary").textContent = `${many(events, "event", "events")} of ${
       many(lanes.length, "greenlet", "greenlets")}${lanes.length > 0 ? ` in ${long}` : ""}`
       + (cpu > 0 ? `, CPU ${units.duration(cpu)}` : "")
       + (unknown > 0
         ? `; ${many(unknown, "line says", "lines say")} what this page does not know` : "");
+    element("summary").title = element("summary").textContent; // which may be cut off
     const say = (id, text) => {
       element(id).textContent = text;
       element(id).hidden = !text;

@@ -45,6 +45,9 @@ const units = (() => {
     });
   }
 
+  // The name of a file without its directory; what follows the name, a line say, stays.
+  const baseName = (path) => path.replace(/^.*\/(?=[^/]+$)/s, "");
+
   // At most so many characters, the last of which then is an ellipsis.
   function shortened(text, most) {
     const characters = text.length > most ? Array.from(text.slice(0, 2 * most)) : null;
@@ -52,5 +55,5 @@ const units = (() => {
       ? characters.slice(0, Math.max(0, most - 1)).join("") + "…" : text;
   }
 
-  return { count, many, duration, time, moment, visible, shortened };
+  return { count, many, duration, time, moment, visible, baseName, shortened };
 })();

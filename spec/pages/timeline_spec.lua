@@ -40,6 +40,15 @@ describe("the page of a timeline", function()
     assert.is_true(b:script("return document.querySelector('#lost').hidden"))
   end)
 
+  it("is named after the script, without its directory", function(b)
+    local t = small()
+    t.other.script = "/a/long/way/to/script.lua"
+    show(b, t)
+    assert.same("script.lua", b:text("#title"))
+    assert.same("script.lua - greenlua", b:script("return document.title"))
+    assert.same(t.other.script, b:script("return document.querySelector('#title').title"))
+  end)
+
   it("has D3's notice", function()
     assert.truthy(traces.page("timeline", ""):find("Michael Bostock", 1, true))
   end)
