@@ -106,7 +106,7 @@ uint32_t calltree_frame(struct calltree *tree, enum frame_kind kind, const char 
     return CALLTREE_NONE;
   }
   tree->frames[tree->frame_count] =
-      (struct frame){.kind = kind, .line = line, .address = address, .text = own};
+      (struct frame){.kind = (uint8_t)kind, .line = line, .address = address, .text = own};
   *free_place(&tree->frame_index, hash) = tree->frame_count + 1;
   return tree->frame_count++;
 }
