@@ -47,7 +47,7 @@ static const struct own_option own_options[] = {
   {"--why-alive", "", "tell what keeps the program running after its last line",
    VALUE(why_alive)},
   {"--trace", "=FILE", "write a timeline of all greenlets: FILE.html or FILE.json", VALUE(trace)},
-  {"--flight-recorder", "[=FILE]", "keep the last of it, for a deadlock, a crash or SIGUSR2",
+  {"--flight-recorder", "[=FILE]", "keep the last of it, for a deadlock, an error, a crash or SIGUSR2",
    VALUE(flight_recorder)},
   {"--profile", "=FILE", "write where the CPU was used, who waited: FILE.html or FILE.folded",
    VALUE(profile)},
@@ -167,11 +167,27 @@ bool options_has_script(const struct options *options) {
   return options->script < options->argc;
 }
 
+/* The option of ours that lacks its value; or NULL. */
+static const struct own_option *lacking(const char *option) {
+  for (size_t i = 0; i < OWN_OPTIONS; i++)
+    if (strcmp(own_options[i].name, option) == 0 && own_options[i].value[0] == '=')
+      return &own_options[i];
+  return NULL;
+}
+
 void options_print_bad(const struct options *options) {
   const char *option = options->argv[options->script];
+  const struct own_option *own = lacking(option);
   bool argument = option[1] == 'e' || option[1] == 'l';
   lua_writestringerror("%s: ", options->program);
-  lua_writestringerror(argument ? "'%s' needs argument\n" : "unrecognized option '%s'\n", option);
+  if (own) {
+    lua_writestringerror("'%s' needs a value: ", option);
+    lua_writestringerror("%s", own->name);
+    lua_writestringerror("%s\n", own->value);
+  } else {
+    lua_writestringerror(argument ? "'%s' needs argument\n" : "unrecognized option '%s'\n",
+                         option);
+  }
   lua_writestringerror(usage, options->program);
 }
 

@@ -35,6 +35,18 @@ int l_open_datafile(const char *path, int flags) {
   return higher < 0 ? -error : higher;
 }
 
+int l_check_writable(const char *path) {
+  char directory[PATH_MAX];
+  if (access(path, W_OK) == 0)
+    return 0;
+  if (errno != ENOENT)
+    return -errno;
+  snprintf(directory, sizeof directory, "%s", path);
+  char *slash = strrchr(directory, '/');
+  slash[slash == directory] = '\0';
+  return access(directory, W_OK | X_OK) == 0 ? 0 : -errno;
+}
+
 const char *l_datafile_problem(struct runtime *rt, const char *path, int error) {
   snprintf(rt->problem, sizeof rt->problem, "cannot be written to '%.400s': %s", path,
            strerror(error));

@@ -21,6 +21,9 @@ int l_complete_path(char *complete, const char *path);
  * be closed, or -errno. `flags` are more of open(2). Safe in signal handlers. */
 int l_open_datafile(const char *path, int flags);
 
+/* Could it be opened, as far as can be told without making it? 0 or -errno. */
+int l_check_writable(const char *path);
+
 /* "cannot be written to ...", in the runtime's buffer. */
 const char *l_datafile_problem(struct runtime *rt, const char *path, int error);
 

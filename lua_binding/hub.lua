@@ -139,6 +139,8 @@ local function print_report(g, may_raise)
     core.take(g)
   elseif core.get("report") == "unobserved" and core.unobserved.keep(g) then
     return
+  else
+    core.flight_write("failure")
   end
   handle(g, err, traceback, may_raise)
 end

@@ -26,7 +26,8 @@ enum {
   FLIGHT_RECORDS = 1 << 17,  /* 4 MB */
   PAGE_RECORDS = 200000,     /* in a page, which a browser has to show */
 };
-static const double FLIGHT_AGAIN_SECONDS = 1;
+/* To write it takes a while: greenlets may fail all the time. */
+static const double FLIGHT_AGAIN_SECONDS = 1, FAILURE_AGAIN_SECONDS = 10;
 
 struct tracer {
   struct recorder recorder;
@@ -190,8 +191,9 @@ static void name_numbered(struct tracer *tracer) {
 
 void l_flight_write(struct runtime *rt, const char *why) {
   struct tracer *tracer = rt->flight;
-  double now = clock_seconds();
-  if (!tracer || !is_ours(tracer) || now - tracer->written < FLIGHT_AGAIN_SECONDS)
+  bool failure = strcmp(why, "failure") == 0;
+  double now = clock_seconds(), again = failure ? FAILURE_AGAIN_SECONDS : FLIGHT_AGAIN_SECONDS;
+  if (!tracer || !is_ours(tracer) || now - tracer->written < again)
     return;
   tracer->written = now;
   tracer->busy = true;
@@ -329,6 +331,8 @@ static int begin(struct tracer *tracer, const char *path, bool flight) {
   struct recorder *recorder = &tracer->recorder;
   int result = l_complete_path(tracer->path, path);
   tracer->file = -1;
+  if (result == 0 && flight)
+    result = l_check_writable(tracer->path);
   if (result == 0 && !flight)
     result = tracer->file = l_open_datafile(tracer->path, 0);
   if (result < 0)

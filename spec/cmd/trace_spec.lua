@@ -520,7 +520,7 @@ describe("The file of a trace", function()
     assert.equal("1\n", result.stdout)
     assert.is_truthy(result.stderr:find(
       "--trace needs a file whose name ends in .json or .html (got 't.txt')", 1, true))
-    assert.is_truthy(result.stderr:find("unrecognized option '--trace'", 1, true))
+    assert.is_truthy(result.stderr:find("'--trace' needs a value: --trace=FILE\nusage: ", 1, true))
   end)
 end)
 
@@ -551,6 +551,8 @@ describe("The flight recorder", function()
       greenlet.sleep(0.01)
       os.exit(0)]], "deadlock" },
     ["an error that nobody takes in main"] = { "error('oops')", "error" },
+    ["an error of a greenlet that nobody takes"] = {
+      "greenlet.spawn(error, 'oops') greenlet.sleep(0.001) os.exit(0)", "failure" },
     ["SIGUSR2"] = { "os.execute('kill -USR2 $PPID') os.exit(0)", "SIGUSR2" },
     ["SIGSEGV #asan"] = { "os.execute('kill -SEGV $PPID') greenlet.sleep(1000)", "a signal" },
     ["SIGABRT"] = { "os.execute('kill -ABRT $PPID') greenlet.sleep(1000)", "abort" },
@@ -563,6 +565,16 @@ describe("The flight recorder", function()
         ("greenlua: flight recorder: %s: the last "):format(reason[2]), 1, true), result.stderr)
     end)
   end
+
+  it("must have a file that can be written", function()
+    local result = program { shell = [[
+      lua --flight-recorder=no/f.json -e 'print(1)'; echo $?
+      touch f.json; lua --flight-recorder=f.json/g.json -e 'print(1)'; echo $?]] }
+    assert.equal("1\n1\n", result.stdout)
+    assert.equal("lua: --flight-recorder cannot be written to 'no/f.json': No such file or directory\n"
+      .. "lua: --flight-recorder cannot be written to 'f.json/g.json': Not a directory\n",
+      result.stderr)
+  end)
 
   it("is not written when all is well", function()
     local tracks, result = flight("greenlet.sleep(0.001)")
