@@ -11,7 +11,7 @@
 #include "lua_binding/waitable.h"
 #include "lua_binding/watcher.h"
 
-enum { LABEL_BYTES = 200 };
+enum { LABEL_BYTES = 200, NAME_BYTES = 1000 };
 
 /* Numbers of rt->labels are told from those of sites by this. */
 #define LABEL (UINT32_C(1) << 30)
@@ -26,6 +26,19 @@ const char *l_fact_text(const struct recorder *recorder, uint32_t number) {
 static uint32_t label(struct runtime *rt, const char *text) {
   uint32_t number = l_number_of(&rt->labels, text);
   return number ? number | LABEL : 0;
+}
+
+/* The beginning of a name: texts are kept, and so must not be as long as scripts like. */
+static uint32_t name_label(struct runtime *rt, const char *name) {
+  char text[NAME_BYTES];
+  size_t length = strnlen(name, sizeof text);
+  if (length < sizeof text)
+    return label(rt, name);
+  while ((name[--length] & 0xC0) == 0x80 && length > 0) /* not in the middle of a character */
+    continue;
+  memcpy(text, name, length);
+  text[length] = '\0';
+  return label(rt, text);
 }
 
 /* ---- Greenlets ---- */
@@ -119,7 +132,7 @@ static void describe(struct recorder *recorder, struct greenlet *g, struct lane 
     return;
   l_push_handle(store, pair);
   const char *name = l_peek_greenlet_name(store, -1);
-  facts->name = name ? label(rt, name) : 0;
+  facts->name = name ? name_label(rt, name) : 0;
   facts->function = function_of(rt, store, pair->handle);
   describe_origin(rt, store, facts);
   lua_pop(store, 1);

@@ -272,6 +272,15 @@ describe("A trace", function()
     named(traced "greenlet.spawn(greenlet.sleep, 0).name = 'a\\xFFb'", "a\239\191\189b")
   end)
 
+  it("shows the beginning of a very long name", function()
+    local tracks = traced [[
+      local g = greenlet.spawn(greenlet.sleep, 0)
+      g.name = "a" .. ("\u{e4}"):rep(1 << 20)
+      g:join()
+    ]]
+    assert.is_table(named(tracks, "a" .. ("\u{e4}"):rep(499)))
+  end)
+
   it("calls raw greenlets, and waits in a switch", function()
     local tracks = traced [[
       local main = greenlet.getcurrent()
