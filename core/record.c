@@ -298,8 +298,10 @@ static struct record_spans file_spans(const struct recorder *recorder) {
     return spans;
   size_t bytes = (size_t)status.st_size;
   void *mapped = mmap(NULL, bytes, PROT_READ, MAP_SHARED, recorder->file, 0);
-  if (mapped == MAP_FAILED)
+  if (mapped == MAP_FAILED) {
+    spans.error = errno;
     return spans;
+  }
   spans.spans[0] = (struct record_span){mapped, bytes / sizeof(struct record)};
   spans.mapped = mapped;
   spans.mapped_bytes = bytes;

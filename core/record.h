@@ -105,6 +105,7 @@ struct record_span {
 };
 struct record_spans {
   struct record_span spans[2];
+  int error;                /* errno: why not all that is in the file is there */
   void *mapped;             /* to be given back */
   size_t mapped_bytes;
 };

@@ -513,7 +513,8 @@ static int write_all(struct writer *writer, uint64_t most) {
   put_rest(writer, recorder->total - there + skipped, writer->now);
   recorder_close_spans(&spans);
   lanes_term(&writer->lanes);
-  return -output_flush(&writer->output);
+  int error = output_flush(&writer->output);
+  return error ? -error : -spans.error;
 }
 
 int trace_write(struct recorder *recorder, const struct trace_host *host, const char *script,

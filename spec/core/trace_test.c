@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 #include "core/clock.h"
 #include "core/greenlet.h"
@@ -327,6 +328,24 @@ static void a_disk_that_is_full(void) {
   CHECK(!strstr(text, end));
 }
 
+/* There is not enough for all that is in the file: it is written, but not as if that were all. */
+static void no_memory_for_the_file(void) {
+  struct rlimit before, none;
+  getrlimit(RLIMIT_AS, &before);
+  CHECK_EQUAL(recorder_init_file(&recorder, &hub, "trace.json", &recorder_host, NULL), 0);
+  recorder_start(&recorder);
+  a_program();
+  recorder_stop(&recorder);
+  int file = memfd_create("trace", 0);
+  CHECK_EQUAL(ftruncate(recorder.file, (off_t)1 << 40), 0);
+  none = (struct rlimit){.rlim_cur = 1UL << 39, .rlim_max = before.rlim_max};
+  CHECK_EQUAL(setrlimit(RLIMIT_AS, &none), 0);
+  CHECK_EQUAL(trace_write(&recorder, &trace_host, "script", file, 0, false), -ENOMEM);
+  setrlimit(RLIMIT_AS, &before);
+  close(file);
+  recorder_term(&recorder);
+}
+
 static void where_no_file_can_be(void) {
   CHECK_EQUAL(recorder_init_file(&recorder, &hub, "/nowhere/trace.json", &recorder_host, NULL),
               -ENOENT);
@@ -347,6 +366,7 @@ int main(void) {
   EACH_MODE(two_at_a_time);
   EACH_MODE(begun_in_the_middle);
   EACH_MODE(a_disk_that_is_full);
+  EACH_MODE(no_memory_for_the_file);
   EACH_MODE(where_no_file_can_be);
   return check_summary();
 }
