@@ -86,10 +86,16 @@ no_memory:
   return NULL;
 }
 
+/* Give memory of stacks back: other memory may come to be there. */
+static void unmap(char *memory, size_t bytes) {
+  __asan_unpoison_memory_region(memory, bytes);
+  munmap(memory, bytes);
+}
+
 static void slot_free(struct slot *slot) {
   list_remove(&slot->all_own);
   annotate_stack_gone(slot->valgrind_id);
-  munmap(slot->low - slot->guard_bytes, slot_space(slot));
+  unmap(slot->low - slot->guard_bytes, slot_space(slot));
   free(slot);
 }
 
@@ -182,7 +188,7 @@ static void array_term(struct stack_pool *pool) {
   for (unsigned i = 0; i < pool->count; i++)
     annotate_stack_gone(pool->slots[i].valgrind_id);
   if (pool->memory)
-    munmap(pool->memory, pool->limit * pool->slot_bytes);
+    unmap(pool->memory, pool->limit * pool->slot_bytes);
   free(pool->slots);
 }
 
