@@ -437,7 +437,7 @@ load("local spin = ...\n spin(2000000)")(spin)]]
       stderr = "lua: --profile needs a file whose name ends in .html or .folded (got 'p.txt')\n" }, result)
     result = run.program(run.greenlua, { args = { "--profile", "-e", "print(1)" } })
     assert.equal(1, result.status)
-    assert.matches("unrecognized option '%-%-profile'", result.stderr)
+    assert.matches("'%-%-profile' needs a value: %-%-profile=FILE\n", result.stderr)
   end)
 
   it("must be one that can be written", function()
