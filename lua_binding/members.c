@@ -310,9 +310,20 @@ static int core_members_remove(lua_State *L) {
   return lua_gettop(L) - 2;
 }
 
-/* Whoever is called here does not switch. */
+/* That of the handle at g may be gone after whatever runs a debug hook, which may wait: all
+ * have been told meanwhile. */
+static void note_job_knows(lua_State *L, int g, bool knows) {
+  const struct handle *handle = lua_touserdata(L, g);
+  if (handle->pair && handle->pair->notice)
+    handle->pair->notice->job_knows = knows;
+}
+
+/* Whoever is called here does not switch, but for a debug hook in it. */
 void l_tell_members(lua_State *L, int g) {
-  struct notice *notice = ((struct handle *)lua_touserdata(L, g))->pair->notice;
+  const struct handle *handle = lua_touserdata(L, g);
+  const struct notice *notice = handle->pair ? handle->pair->notice : NULL;
+  if (!notice) /* a call hook has waited */
+    return;
   l_push_membership(L, g);
   if (lua_isnil(L, -1)) {
     lua_pop(L, 1);
@@ -326,7 +337,7 @@ void l_tell_members(lua_State *L, int g) {
     leave(L, members, g);
   if (!notice->job_knows && l_is_job(L, of))
     l_job_done(L, of, g, notice->tag);
-  notice->job_knows = true;
+  note_job_knows(L, g, true);
   if (list->quiet || (list->told && list->count == 0)) {
     lua_getiuservalue(L, members, UV_LEFT);
     lua_pushvalue(L, g);
@@ -334,7 +345,7 @@ void l_tell_members(lua_State *L, int g) {
     lua_call(L, 2, 0);
   }
   forget_membership(L, g);
-  notice->job_knows = false;
+  note_job_knows(L, g, false);
   lua_settop(L, of - 1);
 }
 
