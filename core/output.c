@@ -10,17 +10,22 @@ void output_init(struct output *output, int file) {
   output->length = 0;
 }
 
-int output_flush(struct output *output) {
-  const char *bytes = output->bytes;
-  while (output->length > 0 && !output->error) {
-    ssize_t written = write(output->file, bytes, output->length);
+bool output_write(int file, const char *bytes, size_t count) {
+  while (count > 0) {
+    ssize_t written = write(file, bytes, count);
     if (written < 0 && errno != EINTR)
-      output->error = errno;
+      return false;
     if (written > 0) {
       bytes += written;
-      output->length -= (size_t)written;
+      count -= (size_t)written;
     }
   }
+  return true;
+}
+
+int output_flush(struct output *output) {
+  if (!output->error && !output_write(output->file, output->bytes, output->length))
+    output->error = errno;
   output->length = 0;
   return output->error;
 }

@@ -4,8 +4,12 @@
 #ifndef CORE_OUTPUT_H
 #define CORE_OUTPUT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+/* Write all of it, however often that is interrupted. False with errno. */
+bool output_write(int file, const char *bytes, size_t count);
 
 enum { OUTPUT_BYTES = 1 << 16 };
 

@@ -13,6 +13,7 @@
 
 #include "core/clock.h"
 #include "core/hub.h"
+#include "core/output.h"
 
 const char RECORD_ENDED[] = "ended", RECORD_AWAY[] = "away";
 
@@ -27,19 +28,6 @@ static struct recorder *of(struct observer *observer) {
 
 /* ---- Keeping records ---- */
 
-static bool write_all(int file, const char *bytes, size_t count) {
-  while (count > 0) {
-    ssize_t written = write(file, bytes, count);
-    if (written < 0 && errno != EINTR)
-      return false;
-    if (written > 0) {
-      bytes += written;
-      count -= (size_t)written;
-    }
-  }
-  return true;
-}
-
 /* The records are full. The child of a fork shares the file with its parent, whose it is. */
 static void flush(struct recorder *recorder) {
   size_t count = recorder->mask + 1;
@@ -47,7 +35,7 @@ static void flush(struct recorder *recorder) {
     recorder->lost += count;
     return;
   }
-  if (write_all(recorder->file, (const char *)recorder->records, count * sizeof(struct record)))
+  if (output_write(recorder->file, (const char *)recorder->records, count * sizeof(struct record)))
     return;
   recorder->error = errno;
   recorder->lost += count;
@@ -161,8 +149,6 @@ static void ended(struct observer *observer, struct greenlet *greenlet) {
   uint32_t who = greenlet_serial(greenlet);
   add(recorder, (struct record){.kind = RECORD_END, .who = who,
                                 .object = recorder->host->how(greenlet)});
-  if (recorder->file >= 0)
-    return;
   lanes_remove(&recorder->living, who);
 }
 
@@ -226,12 +212,6 @@ int recorder_init_file(struct recorder *recorder, struct hub *hub, const char *p
   return file < 0 ? file : init(recorder, hub, FILE_RECORDS, file, host, data);
 }
 
-static uint64_t cpu_nanoseconds(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-  return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 static void find(struct recorder *recorder, struct greenlet *greenlet) {
   greenlet_serial(greenlet);
   see(recorder, greenlet, RECORD_FOUND);
@@ -244,14 +224,14 @@ static void find(struct recorder *recorder, struct greenlet *greenlet) {
 
 void recorder_stop_clock(struct recorder *recorder) {
   recorder->ended = clock_nanoseconds();
-  recorder->cpu_ended = cpu_nanoseconds();
+  recorder->cpu_ended = clock_nanoseconds_of(CLOCK_PROCESS_CPUTIME_ID);
 }
 
 void recorder_start(struct recorder *recorder) {
   struct hub *hub = recorder->hub;
   const struct list *head = &hub->greenlets;
   recorder->began = clock_nanoseconds();
-  recorder->cpu_began = cpu_nanoseconds();
+  recorder->cpu_began = clock_nanoseconds_of(CLOCK_PROCESS_CPUTIME_ID);
   find(recorder, &hub->main);
   find(recorder, &hub->self);
   for (const struct list *node = head->next; node != head; node = node->next)

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "core/output.h"
 #include "lua_binding/answer.h"
 #include "lua_binding/profile.h"
 #include "lua_binding/stuck.h"
@@ -288,7 +289,7 @@ static int core_write(lua_State *L) {
   size_t length;
   const char *text = luaL_checklstring(L, 1, &length);
   fflush(stderr);
-  l_write_all(STDERR_FILENO, text, length);
+  output_write(STDERR_FILENO, text, length);
   return 0;
 }
 

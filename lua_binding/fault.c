@@ -9,6 +9,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "core/output.h"
 #include "lua_binding/guarded.h"
 #include "lua_binding/stuck.h"
 #include "lua_binding/tracer.h"
@@ -217,7 +218,7 @@ static void tell(void *data) {
   struct fault *fault = data;
   fault->overrun = is_overrun(fault);
   tell_what(fault);
-  l_write_all(STDERR_FILENO, title, sizeof title - 1);
+  output_write(STDERR_FILENO, title, sizeof title - 1);
   l_guarded(write_traceback, (void *)fault->rt);
 }
 

@@ -20,9 +20,7 @@ struct profile l_profile = {.file = -1};
 static struct profile *const p = &l_profile;
 
 static uint64_t cpu_nanoseconds(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+  return clock_nanoseconds_of(CLOCK_THREAD_CPUTIME_ID);
 }
 
 /* xorshift64*: of equal chances is all that is asked of it. */

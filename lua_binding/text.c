@@ -1,7 +1,6 @@
 #include "lua_binding/text.h"
 
-#include <errno.h>
-#include <unistd.h>
+#include "core/output.h"
 
 void l_add_text(struct text *text, const char *more) {
   while (*more && text->length < TEXT_BYTES)
@@ -25,19 +24,6 @@ void l_add_seconds(struct text *text, double seconds) {
   l_add_text(text, " s");
 }
 
-bool l_write_all(int fd, const char *bytes, size_t length) {
-  while (length > 0) {
-    ssize_t written = write(fd, bytes, length);
-    if (written < 0 && errno != EINTR)
-      return false;
-    if (written > 0) {
-      bytes += written;
-      length -= (size_t)written;
-    }
-  }
-  return true;
-}
-
 void l_write_text(int fd, const struct text *text) {
-  l_write_all(fd, text->bytes, text->length);
+  output_write(fd, text->bytes, text->length);
 }

@@ -20,7 +20,6 @@ void l_add_text(struct text *text, const char *more);
 void l_add_number(struct text *text, uintmax_t number, unsigned base);
 void l_add_seconds(struct text *text, double seconds); /* "1.2 s" */
 
-bool l_write_all(int fd, const char *bytes, size_t length);
 void l_write_text(int fd, const struct text *text);
 
 #endif

@@ -42,17 +42,17 @@ struct tracer {
 /* All in this process, for exit and for signal handlers. */
 static struct tracer *_Atomic tracers[TRACERS];
 
-static const struct trace_host trace_host, quiet_host;
+static const struct trace_host trace_host;
 
 /* ---- Files ---- */
 
 static int write_page_part(int file, const char *bytes, size_t size) {
-  return l_write_all(file, bytes, size) ? 0 : -errno;
+  return output_write(file, bytes, size) ? 0 : -errno;
 }
 
 /* Write the file, with as many records as it can show. 0 or -errno. */
 static int write_file(struct tracer *tracer, int file, bool careful) {
-  const struct trace_host *host = careful ? &quiet_host : &trace_host;
+  const struct trace_host *host = &trace_host;
   if (!tracer->page)
     return trace_write(&tracer->recorder, host, tracer->script, file, 0, careful);
   struct page_parts page = l_timeline_page();
@@ -414,27 +414,17 @@ const char *l_get_flight(const struct runtime *rt) {
 
 static const struct trace_host trace_host = {
     .text = l_fact_text, .program = "greenlua " GREENLUA_VERSION, .more = l_put_sources};
-static const struct trace_host quiet_host = {
-    .text = l_fact_text, .program = "greenlua " GREENLUA_VERSION};
 
 /* ---- For Lua ---- */
 
-/* core.trace(path): begin, or with "" end; nil, or what is wrong */
-static int core_trace(lua_State *L) {
-  lua_pushstring(L, l_set_trace(L, l_runtime(L), luaL_checkstring(L, 1)));
-  return 1;
-}
-
-/* core.flight_write(why): as above */
+/* core.flight_write(why): what that says is a word */
 static int core_flight_write(lua_State *L) {
   l_flight_write(l_runtime(L), luaL_checkstring(L, 1));
   return 0;
 }
 
 void l_open_trace(lua_State *L, struct runtime *rt) {
-  static const luaL_Reg functions[] = {{"trace", core_trace},
-                                       {"flight_write", core_flight_write},
-                                       {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"flight_write", core_flight_write}, {NULL, NULL}};
   lua_rawgeti(L, LUA_REGISTRYINDEX, rt->core_ref);
   l_functions(L, rt, functions);
   lua_pop(L, 1);

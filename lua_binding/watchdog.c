@@ -1,6 +1,5 @@
 #include "lua_binding/watchdog.h"
 
-#include <time.h>
 #include <unistd.h>
 
 #include "core/clock.h"
@@ -31,9 +30,7 @@ static struct {
 } dog = {.ticker = {.value = TICK_WATCHDOG}};
 
 static double cpu_seconds(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+  return (double)clock_nanoseconds_of(CLOCK_THREAD_CPUTIME_ID) * 1e-9;
 }
 
 static bool same_episode(const struct hub *hub) {
