@@ -49,6 +49,19 @@ function helper.settle()
   for _ = 1, 5 do greenlet.sleep(0) end
 end
 
+--- Call f(x), with a pause after n instructions, in a debug hook, that lets others run until nobody
+-- has anything to do.
+function helper.interrupted(n, f, x)
+  debug.sethook(function()
+    n = n - 1
+    if n > 0 then return end
+    debug.sethook()
+    greenlet.idle()
+  end, "", 1)
+  f(x)
+  debug.sethook()
+end
+
 --- Sleep in TICKs until `condition()` is true; fails the spec after GENEROUS seconds.
 function helper.wait_until(condition, what)
   local started = os.time()

@@ -154,13 +154,4 @@ function begin() {
   window.flame = makeScriptable(page);
 }
 
-document.addEventListener("DOMContentLoaded", () => {
-  try {
-    begin();
-  } catch (error) {
-    const problem = document.getElementById("problem");
-    problem.textContent = `This page failed: ${error.message}`;
-    problem.hidden = false;
-    throw error;
-  }
-});
+whenReady(begin);

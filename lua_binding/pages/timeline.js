@@ -129,13 +129,4 @@ function begin() {
   window.timeline = timeline;
 }
 
-document.addEventListener("DOMContentLoaded", () => {
-  try {
-    begin();
-  } catch (error) {
-    const problem = document.getElementById("problem");
-    problem.textContent = `This page failed: ${error.message}`;
-    problem.hidden = false;
-    throw error;
-  }
-});
+whenReady(begin);

@@ -11,12 +11,7 @@ local greenlet = require "greenlet"
 local directory = arg[0]:match("^.*/") or "./"
 local report = dofile(directory .. "report.lua")
 
-local DOCUMENT = directory .. "../../docs/performance.md"
-local options = {}
-for _, word in ipairs(arg) do
-  options[word:match("^%-%-(%l+)$") or error("usage: profile.lua [--quick] [--write]", 0)] = true
-end
-
+local options = report.flags()
 local ROUNDS, COUNT = options.quick and 2 or 15, options.quick and 2000 or 200000
 local host = report.host(_VERSION .. ", " .. greenlet._VERSION)
 local file = os.tmpname()
@@ -78,12 +73,5 @@ for _, of in ipairs { { "turns", "`sleep(0)`, two take turns: a switch" },
   add("... more with a profile", "%.1f ns", on - off, of[1] == "turns" and BAR_NS)
 end
 
-local text = ("%s\n%s\n\n| Figure | | Bar |\n|---|---:|---|\n%s\n"):format(host,
-  options.quick and "One quick run: the figures mean nothing."
-  or ("The least CPU time of %d rounds of %d switches each."):format(ROUNDS, COUNT),
-  table.concat(rows, "\n"))
-io.write(text)
-if options.write then
-  report.write(DOCUMENT, "profile", text)
-  io.write("\nwritten to docs/performance.md\n")
-end
+report.finish("profile", host, ("The least CPU time of %d rounds of %d switches each."):format(ROUNDS, COUNT), rows,
+  options)

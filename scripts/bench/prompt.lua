@@ -16,7 +16,6 @@ local greenlet = require "greenlet"
 local directory = arg[0]:match("^.*/") or "./"
 local report = dofile(directory .. "report.lua")
 
-local DOCUMENT = directory .. "../../docs/performance.md"
 local STOCK = "lua5.4"
 local ENTRIES = 10000 -- of the history
 local PAUSE_MS, NEVER_MS = 50, 1000000 -- between two keys
@@ -132,12 +131,5 @@ for _, part in ipairs { { "median", 0.5 }, { "99 of 100 at most", 0.99 }, { "mos
   add("... more than without a prompt", (typing - alone) / 1e3, { 5, "%.2f ms" })
 end
 
-local text = ("%s\n%s\n\n| Figure | | Bar |\n|---|---:|---|\n%s\n"):format(host,
-  options.quick and "One quick run: the figures mean nothing."
-  or ("Starts of each: %d; sleeps of each kind: %d."):format(#times.ours, #late.alone),
-  table.concat(rows, "\n"))
-io.write(text)
-if options.write then
-  report.write(DOCUMENT, "prompt", text)
-  io.write("\nwritten to docs/performance.md\n")
-end
+report.finish("prompt", host, ("Starts of each: %d; sleeps of each kind: %d."):format(#times.ours,
+  #late.alone), rows, options)

@@ -80,4 +80,32 @@ function report.write(path, name, text)
   assert(output:write(document))
 end
 
+--- The options --quick and --write, as they are in `arg`: a table.
+function report.flags()
+  local flags = {}
+  for _, word in ipairs(arg) do
+    local name = word:match("^%-%-(%l+)$")
+    if name ~= "quick" and name ~= "write" then
+      error(("usage: %s [--quick] [--write]"):format(arg[0]:match("[^/]*$")), 0)
+    end
+    flags[name] = true
+  end
+  return flags
+end
+
+--- Print a table of figures, and put it into docs/performance.md if `options` say so.
+-- @param name string: of the place there
+-- @param host string: what report.host said
+-- @param counts string: how much was measured
+-- @param rows table: its lines
+function report.finish(name, host, counts, rows, options)
+  local text = ("%s\n%s\n\n| Figure | | Bar |\n|---|---:|---|\n%s\n"):format(host,
+    options.quick and "One quick run: the figures mean nothing." or counts,
+    table.concat(rows, "\n"))
+  io.write(text)
+  if not options.write then return end
+  report.write(report.directory() .. "../../docs/performance.md", name, text)
+  io.write("\nwritten to docs/performance.md\n")
+end
+
 return report

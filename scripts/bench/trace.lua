@@ -12,12 +12,7 @@ local greenlet = require "greenlet"
 local directory = arg[0]:match("^.*/") or "./"
 local report = dofile(directory .. "report.lua")
 
-local DOCUMENT = directory .. "../../docs/performance.md"
-local options = {}
-for _, word in ipairs(arg) do
-  options[word:match("^%-%-(%l+)$") or error("usage: trace.lua [--quick] [--write]", 0)] = true
-end
-
+local options = report.flags()
 local ROUNDS, SWITCHES = options.quick and 2 or 15, options.quick and 2000 or 200000
 local host = report.host(_VERSION .. ", " .. greenlet._VERSION)
 local file = os.tmpname() .. ".json"
@@ -101,12 +96,5 @@ end
 local rate = written.events / written.seconds
 add("events written a second", rate / 1e6, "%.1f million", "1 million", rate >= BAR_EVENTS)
 
-local text = ("%s\n%s\n\n| Figure | | Bar |\n|---|---:|---|\n%s\n"):format(host,
-  options.quick and "One quick run: the figures mean nothing."
-  or ("The least of %d rounds of %d switches each."):format(ROUNDS, SWITCHES),
-  table.concat(rows, "\n"))
-io.write(text)
-if options.write then
-  report.write(DOCUMENT, "trace", text)
-  io.write("\nwritten to docs/performance.md\n")
-end
+report.finish("trace", host, ("The least of %d rounds of %d switches each."):format(ROUNDS, SWITCHES), rows,
+  options)

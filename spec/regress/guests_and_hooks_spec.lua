@@ -10,17 +10,6 @@ local helper = require "spec.helper"
 
 local MOST, PLACES = 300, 3 -- instructions of a call, and some; of the pool
 
-local function interrupted(n, f, x)
-  debug.sethook(function()
-    n = n - 1
-    if n > 0 then return end
-    debug.sethook()
-    greenlet.idle()
-  end, "", 1)
-  f(x)
-  debug.sethook()
-end
-
 local function new_pool()
   local x = { pool = pool.Pool(PLACES) }
   x.one, x.two = greenlet.spawn(greenlet.sleep, helper.NEVER), greenlet.spawn(greenlet.sleep,
@@ -61,7 +50,7 @@ describe("a member of two groups, in a call that a debug hook interrupts,", func
     it("has one place when it " .. case[1], function()
       for n = 1, MOST do
         local x, when = case[2](), "interrupted after " .. n
-        local first = greenlet.spawn(interrupted, n, case[3], x)
+        local first = greenlet.spawn(helper.interrupted, n, case[3], x)
         local second = greenlet.spawn(case[4], x)
         greenlet.joinall({ first, second }, helper.GENEROUS, true)
         assert.truthy(first.dead and second.dead, when)

@@ -10,24 +10,12 @@ local helper = require "spec.helper"
 
 local MOST = 150 -- instructions of a call, and some
 
--- Call f, with a pause after n instructions that lets others run until nobody has anything to do.
-local function interrupted(n, f)
-  debug.sethook(function()
-    n = n - 1
-    if n > 0 then return end
-    debug.sethook()
-    greenlet.idle()
-  end, "", 1)
-  f()
-  debug.sethook()
-end
-
 -- At each instruction of first(x), in one greenlet, second(x) in another; then finish(x).
 local function at_each_instruction(make, first, second, finish, check)
   for n = 1, MOST do
     local x, calls = make(), {}
     local function called(who) calls[#calls + 1] = who end
-    local one = greenlet.spawn(interrupted, n, function() first(x, called) end)
+    local one = greenlet.spawn(helper.interrupted, n, function() first(x, called) end)
     local two = greenlet.spawn(second, x, called)
     greenlet.joinall({ one, two }, nil, true)
     finish(x)

@@ -11,18 +11,6 @@ local helper = require "spec.helper"
 
 local MOST = 700 -- instructions before any of these waits, and some
 
--- Call f(x), with a pause after n instructions until nobody else has anything to do.
-local function interrupted(n, f, x)
-  debug.sethook(function()
-    n = n - 1
-    if n > 0 then return end
-    debug.sethook()
-    greenlet.idle()
-  end, "", 1)
-  f(x)
-  debug.sethook()
-end
-
 local function wait_in(members, x)
   members:spawn(x.wait, x)
   members:spawn(x.wait, x)
@@ -63,7 +51,7 @@ describe("what comes while a debug hook interrupts a wait", function()
     it("is not missed by " .. case[1], function()
       for n = 1, MOST do
         local x = event.Event()
-        local waiter = greenlet.spawn(interrupted, n, case[2], x)
+        local waiter = greenlet.spawn(helper.interrupted, n, case[2], x)
         greenlet.spawn(x.set, x)
         waiter:join(helper.GENEROUS)
         assert.truthy(waiter:successful(), "interrupted after " .. n)
