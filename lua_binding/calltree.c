@@ -81,16 +81,6 @@ static bool room_for_frame(struct calltree *tree) {
   return true;
 }
 
-/* A copy without the zeros in it, which would end it. */
-static char *copy(const char *text, size_t length) {
-  char *to = malloc(length + 1);
-  if (to) {
-    memcpy(to, text, length);
-    to[length] = '\0';
-  }
-  return to;
-}
-
 uint32_t calltree_frame(struct calltree *tree, enum frame_kind kind, const char *text,
                         size_t length, int line, const void *address) {
   length = text ? strnlen(text, length) : 0;
@@ -100,7 +90,7 @@ uint32_t calltree_frame(struct calltree *tree, enum frame_kind kind, const char 
          at = next_place(&tree->frame_index, at))
       if (is_frame(&tree->frames[*at - 1], kind, text, length, line, address))
         return *at - 1;
-  char *own = text ? copy(text, length) : NULL;
+  char *own = text ? strndup(text, length) : NULL;
   if ((text && !own) || !room_for_frame(tree)) {
     free(own);
     return CALLTREE_NONE;
@@ -113,7 +103,7 @@ uint32_t calltree_frame(struct calltree *tree, enum frame_kind kind, const char 
 
 void calltree_name(struct calltree *tree, uint32_t frame, const char *name) {
   if (!tree->frames[frame].name)
-    tree->frames[frame].name = copy(name, strlen(name));
+    tree->frames[frame].name = strdup(name);
 }
 
 /* ---- Nodes ---- */

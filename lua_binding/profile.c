@@ -1,6 +1,5 @@
 #include "lua_binding/profile.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -267,9 +266,7 @@ static void charge_poll(void) {
   p->cpu_read = cpu;
 }
 
-/* libev looks at errno afterwards. */
 static void on_polling(struct observer *observer, bool begins) {
-  int error = errno;
   (void)observer;
   p->busy = true;
   if (begins)
@@ -279,7 +276,6 @@ static void on_polling(struct observer *observer, bool begins) {
   p->due = p->due && begins;
   p->asleep = begins;
   p->busy = false;
-  errno = error;
 }
 
 static void on_ended(struct observer *observer, struct greenlet *g) {
